@@ -1,0 +1,212 @@
+"""Customers as the operator writes them in customers.toml (design.md section 7). Pure values.
+
+One file may name some or all customers; applying it adds or replaces those it names. What is stored and what a
+running gateway works with are the same two models, so there is one meaning of every key.
+"""
+
+import ipaddress
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import idna
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from config.files import load
+from config.policy import Action, Frozen, RuleCode
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""A customer's or list's id: lower-case letters, digits, `-` and `_`, at most 64."""
+
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+
+
+def _domain(text: str) -> str:
+    """A domain in lower-case A-labels."""
+    name = text.strip().rstrip(".").lower()
+    try:
+        ascii_text = name if name.isascii() else idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        ascii_text = ""
+    if len(ascii_text) > 253 or not _DOMAIN.match(ascii_text):
+        raise ValueError(f"{text!r} is not a fully qualified domain name such as 'acme.example'")
+    return ascii_text
+
+
+def _network(text: str) -> str:
+    """A network in canonical CIDR form."""
+    try:
+        return str(ipaddress.ip_network(text.strip()))
+    except ValueError as error:
+        raise ValueError(f"{error}; write it like '192.0.2.0/24'") from None
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Network = Annotated[str, AfterValidator(_network)]
+Amount = Annotated[int, Field(ge=0)]
+
+
+class Limits(Frozen):
+    """What a customer or credential may send per window; None is not limited."""
+
+    messages_per_minute: Amount | None = None
+    messages_per_hour: Amount | None = None
+    messages_per_day: Amount | None = None
+    messages_per_30_days: Amount | None = None
+    recipients_per_minute: Amount | None = None
+    recipients_per_hour: Amount | None = None
+    recipients_per_day: Amount | None = None
+    recipients_per_30_days: Amount | None = None
+    bytes_per_minute: Amount | None = None
+    bytes_per_hour: Amount | None = None
+    bytes_per_day: Amount | None = None
+    bytes_per_30_days: Amount | None = None
+
+
+class Observed(Frozen):
+    """Distinct recipients of near-identical mail above which it is bulk; 0 switches a window off."""
+
+    day: Amount = 100
+    month: Amount = 1000
+    year: Amount = 10_000
+
+
+class Bulk(Frozen):
+    """How undeclared bulk is seen and paced."""
+
+    slow_start: Amount = 20
+    """Recipients per 10 minutes of a new cluster; 0 switches slow start off."""
+    observed: Observed = Observed()
+
+
+class Credential(Frozen):
+    """One way a customer's server proves who it is: a username with a password, networks, or both."""
+
+    username: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
+    password: Annotated[str, Field(min_length=8, max_length=1024)] | None = Field(
+        default=None, repr=False, exclude=True
+    )
+    """As written only: it is hashed when applied, never stored, never shown."""
+    password_hash: Annotated[str, Field(pattern=r"^\$argon2id\$")] | None = Field(default=None, repr=False)
+    networks: tuple[Network, ...] = ()
+    """Peer addresses that are this credential without AUTH."""
+    stream: Literal["bulk", "transactional", "auto"] = "auto"
+    list: Identifier | None = None
+    """The list its mail is for, where nothing in the transaction says otherwise."""
+    next_hop: str | None = None
+    """A next hop of the settings; None takes the customer's."""
+    forwarding: bool = False
+    limits: Limits = Limits()
+
+    @property
+    def name(self) -> str:
+        """What it is called in records and tables: its username, else its first network."""
+        return self.username or self.networks[0]
+
+    @field_validator("username")
+    @classmethod
+    def _no_suffix_mark(cls, value: str | None) -> str | None:
+        if value is not None and "+" in value:
+            raise ValueError("a username holds no '+': what follows a '+' at AUTH names a list")
+        return value
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        if self.username is None and not self.networks:
+            raise ValueError("a credential needs a username with a password, or networks")
+        if self.username is not None and not (self.password or self.password_hash):
+            raise ValueError("a username needs a password or a password_hash (argon2id)")
+        if self.username is None and (self.password or self.password_hash):
+            raise ValueError("a password needs a username")
+        if self.password and self.password_hash:
+            raise ValueError("write either password or password_hash")
+        return self
+
+
+class Customer(Frozen):
+    """A customer of the operator's, as written in customers.toml and as stored."""
+
+    id: Identifier
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    postal_address: Annotated[str, Field(max_length=500)] = ""
+    contact: Annotated[str, Field(max_length=254)] = ""
+    domains: Annotated[tuple[Domain, ...], Field(min_length=1)]
+    """Exact domains it may use in reverse-path, From and Sender; no two customers may hold one."""
+    upstreams: tuple[Domain, ...] = ()
+    profiles: tuple[str, ...] = ()
+    mode: Literal["enforce", "observe"] = "enforce"
+    """`observe`: everything is judged and recorded, nothing refused by rule."""
+    minimum_grade: Literal["E0", "E1", "E2", "E3", "E4"] = "E2"
+    unsubscribe: Literal["require", "insert"] = "require"
+    unsubscribe_hosts: tuple[Domain, ...] = ()
+    next_hop: str | None = None
+    """A next hop of the settings; None is the first."""
+    credentials: tuple[Credential, ...] = ()
+    limits: Limits = Limits()
+    bulk: Bulk = Bulk()
+    actions: dict[RuleCode, Action] = Field(default_factory=dict)
+    """Rule code -> action, for this customer, over the policy's."""
+
+    @model_validator(mode="after")
+    def _unique_within(self) -> Self:
+        for what, values in (
+            ("domain", self.domains),
+            ("username", [c.username.lower() for c in self.credentials if c.username]),
+            ("network", [network for c in self.credentials for network in c.networks]),
+        ):
+            doubled = sorted({value for value in values if list(values).count(value) > 1})
+            if doubled:
+                raise ValueError(f"{what} {doubled[0]!r} stands twice")
+        return self
+
+    def credential(self, name: str) -> Credential | None:
+        """The credential called `name`, or None."""
+        return next((credential for credential in self.credentials if credential.name == name), None)
+
+    @property
+    def recorded_only(self) -> tuple[str, ...]:
+        """Keys that are set and kept, and that this version does not act on yet."""
+        blank = type(self)(id="x", name="x", domains=("x.example",))
+        names = [
+            name
+            for name in ("upstreams", "minimum_grade", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
+            if getattr(self, name) != getattr(blank, name)
+        ]
+        names += [
+            f"credentials.{name}"
+            for name, plain in (("stream", "auto"), ("list", None), ("forwarding", False), ("limits", Limits()))
+            if any(getattr(credential, name) != plain for credential in self.credentials)
+        ]
+        return tuple(names)
+
+
+class CustomersFile(Frozen):
+    """customers.toml: `[[customers]]`, at least one."""
+
+    customers: Annotated[tuple[Customer, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unique_between(self) -> Self:
+        seen: dict[tuple[str, str], str] = {}
+        for customer in self.customers:
+            held = [("id", customer.id), *(("domain", domain) for domain in customer.domains)]
+            held += [("username", c.username.lower()) for c in customer.credentials if c.username]
+            for key in held:
+                if key in seen:
+                    raise ValueError(f"{key[0]} {key[1]!r} stands at customer {seen[key]!r} and at {customer.id!r}")
+                seen[key] = customer.id
+        return self
+
+
+class Standing(Frozen):
+    """What the operator has decided about a customer, beside what is written in the file."""
+
+    status: Literal["active", "suspended"] = "active"
+    reason: str = ""
+    since: datetime | None = None
+
+
+def load_customers(path: Path) -> tuple[Customer, ...]:
+    """The customers in a file; raises `config.files.ConfigError`."""
+    return load(CustomersFile, path).customers

@@ -1,0 +1,277 @@
+"""Settings: listeners, next hops, stores, secrets. `postern.toml`, then POSTERN_* in the environment.
+
+Environment names nest by two underscores: POSTERN_HTTP__ADDRESS=127.0.0.1:9025; lists are JSON. Relative paths are
+relative to the file. A setting whose function this version does not have is refused, not ignored.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.files import ConfigError, explain, nearest, read_toml
+from config.policy import Frozen
+
+_HOST_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>\d{1,5})\Z")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`host:port` or `[v6]:port` as (host, port); raises ValueError."""
+    match = _HOST_PORT.match(text)
+    if not match or int(match["port"]) > 65535:
+        raise ValueError(f"{text!r} is not host:port, such as '127.0.0.1:2525' or '[::1]:2525'")
+    return match["six"] or match["host"], int(match["port"])
+
+
+def _address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+HostPort = Annotated[str, AfterValidator(_address)]
+Bytes = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listener on `host` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Listener(Frozen):
+    """A socket that customers' servers connect to."""
+
+    address: HostPort
+    role: Literal["submission"] = "submission"
+    """`submission` serves customers. (`inbound` is not in this version.)"""
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    auth_without_tls: bool = False
+    """Offer AUTH on a connection without TLS; loopback addresses only."""
+    proxy_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+    """Balancers that speak PROXY protocol; must be empty in this version."""
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        host, _ = split_address(self.address)
+        if self.auth_without_tls and not is_loopback(host):
+            raise ValueError(
+                f"auth_without_tls on {self.address} would send passwords in clear over the network: "
+                "use tls = 'starttls' or 'implicit', or a loopback address"
+            )
+        if self.tls != "none" and not (self.cert_file and self.key_file):
+            raise ValueError(f"tls = '{self.tls}' needs cert_file and key_file")
+        return self
+
+
+class Smtp(Frozen):
+    """The SMTP edge."""
+
+    listeners: Annotated[tuple[Listener, ...], Field(min_length=1)]
+
+
+class NextHop(Frozen):
+    """The MTA that owns queueing and delivery: mail goes to the first of its addresses that answers."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    addresses: Annotated[tuple[HostPort, ...], Field(min_length=1)]
+    tls: Literal["none", "opportunistic", "starttls", "implicit"] = "opportunistic"
+    """`opportunistic` takes STARTTLS when offered, without verification; `starttls` and `implicit` verify."""
+    ca_file: Path | None = None
+    """Roots to verify against; None takes the system's."""
+    username: str | None = None
+    password_file: Path | None = None
+    sessions: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Connections at most, over all addresses."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Of the sessions, how much one customer may hold at once."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.username) != bool(self.password_file):
+            raise ValueError("username and password_file belong together")
+        if self.username and self.tls not in ("starttls", "implicit"):
+            local = all(is_loopback(split_address(address)[0]) for address in self.addresses)
+            if not local:
+                raise ValueError("username needs tls = 'starttls' or 'implicit': the password would go in clear")
+        return self
+
+
+class Operator(Frozen):
+    """Who runs this gateway."""
+
+    domains: tuple[str, ...] = ()
+    mailbox: str = ""
+    profile: str = "us"
+
+
+class Registry(Frozen):
+    """Where customers, tokens and consents are kept."""
+
+    url: SecretStr = SecretStr("sqlite:///var/postern.db")
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        scheme = value.get_secret_value().partition(":")[0]
+        if scheme not in ("sqlite", "postgresql"):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+
+class Ledger(Frozen):
+    """Where usage is counted."""
+
+    url: Literal["memory://"] = "memory://"
+    nodes: Annotated[int, Field(ge=1)] = 1
+
+
+class Dns(Frozen):
+    """Resolvers; none in this version."""
+
+    servers: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+
+
+class Http(Frozen):
+    """API, metrics and health."""
+
+    address: HostPort = "127.0.0.1:8025"
+    public_address: Literal[""] = ""
+    public_url: str = ""
+
+
+class EdgeLimits(Frozen):
+    """Bounds of the edge, for one process."""
+
+    connections: Annotated[int, Field(ge=1)] = 2000
+    """In total; the next one gets 421."""
+    connections_per_address: Annotated[int, Field(ge=1)] = 200
+    body_memory: Bytes = 256 * 1024 * 1024
+    """Octets of message bodies held in memory at once; past it MAIL gets 452 4.3.1."""
+    body_disk: Bytes = 4 * 1024 * 1024 * 1024
+    """Octets of message bodies held in unlinked temporary files at once."""
+    command_timeout: Seconds = 300
+    """Seconds a client may be silent (RFC 5321 section 4.5.3.2.7)."""
+    decision_timeout: Seconds = 100
+    """Seconds from a message's end to our sending its final dot."""
+    dot_timeout: Seconds = 600
+    """Seconds the next hop has to answer the final dot (RFC 5321 section 4.5.3.2.6)."""
+    drain_timeout: Seconds = 30
+    """Seconds that open transactions get at SIGTERM."""
+
+
+class Secrets(Frozen):
+    """The operator's secrets; the file is made by the first command that needs it."""
+
+    file: Path | None = None
+
+
+class Audit(Frozen):
+    """The journal on disk."""
+
+    segment_bytes: Annotated[int, Field(ge=64 * 1024)] = 64 * 1024 * 1024
+    reserve_bytes: Annotated[int, Field(ge=64 * 1024)] = 8 * 1024 * 1024
+    """Kept free so that the outcome of a forwarded message can always be written."""
+
+
+class Settings(BaseSettings):
+    """postern.toml and POSTERN_*; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POSTERN_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
+    )
+
+    hostname: Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+    """Our name in the greeting and in Received (RFC 5321 section 4.1.1.1)."""
+    data_dir: Path = Path("var")
+    policy_file: Path | None = None
+    """The operator's policy; None is the shipped one."""
+    smtp: Smtp
+    next_hops: Annotated[tuple[NextHop, ...], Field(min_length=1)]
+    operator: Operator = Operator()
+    registry: Registry = Registry()
+    ledger: Ledger = Ledger()
+    dns: Dns = Dns()
+    http: Http = Http()
+    limits: EdgeLimits = EdgeLimits()
+    secrets: Secrets = Secrets()
+    audit: Audit = Audit()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file's values."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _next_hops_differ(self) -> Self:
+        names = [hop.name for hop in self.next_hops]
+        if len(set(names)) < len(names):
+            raise ValueError("two next_hops have one name")
+        return self
+
+    @property
+    def secrets_file(self) -> Path:
+        """Where the secrets are."""
+        return self.secrets.file or self.data_dir / "secrets.toml"
+
+    def shown(self) -> dict[str, Any]:
+        """The effective settings for printing: secrets masked, paths as text."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        url = self.registry.url.get_secret_value()
+        values["registry"]["url"] = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
+        return values
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in a file and the environment, paths made absolute; raises ConfigError."""
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file; name one with --config FILE (docs/operator.md shows a first one)")
+    data = read_toml(path)
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(Settings, error, str(path)))) from None
+    _refuse_unknown_environment(os.environ)
+    anchored: Settings = _anchored(settings, path.resolve().parent)
+    return anchored
+
+
+def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.startswith("POSTERN_") and name.removeprefix("POSTERN_").partition("__")[0] not in known:
+            valid = [f"POSTERN_{key}" for key in known]
+            raise ConfigError(f"environment: {name}: unknown setting{nearest(name.partition('__')[0], valid)}")
+
+
+def _anchored(value: Any, base: Path) -> Any:
+    """The same models with each relative path, and a SQLite URL's, made relative to `base`."""
+    if isinstance(value, Registry):
+        url = value.url.get_secret_value()
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            return Registry(url=SecretStr(f"sqlite:///{base / url.removeprefix('sqlite:///')}"))
+        return value
+    if isinstance(value, BaseModel):
+        changes = {name: _anchored(getattr(value, name), base) for name in type(value).model_fields}
+        return value.model_copy(update=changes)
+    if isinstance(value, tuple):
+        return tuple(_anchored(part, base) for part in value)
+    return base / value if isinstance(value, Path) else value

@@ -1,0 +1,157 @@
+"""The values rules and the engine work with. Pure: no clock, no I/O.
+
+A rule reports evidence or None and never knows the action; policy pairs each rule with an action; the worst
+action wins. Values are checked when they are built, so that what exists is valid.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+from config.customers import Credential, Customer
+from config.policy import Action, Policy
+from consent.address import Address
+
+if TYPE_CHECKING:
+    from filters.message import Message
+
+__all__ = ["Action", "Facts", "Finding", "Outcome", "Phase", "Reply", "Rule", "Verdict", "rule"]
+
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply: code, enhanced status code (RFC 3463), text. What is sent is `str(reply)` and CRLF.
+
+    Raises ValueError when code and enhanced code differ in class (RFC 2034 section 4), or when the text is not
+    printable ASCII on one line of at most 512 octets (RFC 5321 section 4.5.3.1.5).
+    """
+
+    code: int
+    enhanced: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.code <= 599 or self.code // 100 == 3:
+            raise ValueError(f"not a final SMTP reply code: {self.code}")
+        if not _ENHANCED.match(self.enhanced) or int(self.enhanced[0]) != self.code // 100:
+            raise ValueError(f"enhanced status code {self.enhanced!r} does not fit {self.code}")
+        if not self.text or not _PRINTABLE.match(self.text):
+            raise ValueError("reply text must be printable ASCII on one line")
+        if len(str(self)) > 510:
+            raise ValueError("reply longer than 512 octets with CRLF")
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.text}"
+
+    @property
+    def positive(self) -> bool:
+        """Whether it accepts."""
+        return self.code < 300
+
+    def with_reference(self, reference: str) -> "Reply":
+        """The same reply, ending in the reference under which the audit holds the evidence."""
+        room = 510 - len(f"{self.code} {self.enhanced} ; ref {reference}")
+        return Reply(self.code, self.enhanced, f"{self.text[:room]}; ref {reference}")
+
+
+class Outcome(IntEnum):
+    """What is to happen with a message, in order: the worst wins."""
+
+    ACCEPT = 0
+    DEFER = 1
+    REJECT = 2
+
+
+class Phase(Enum):
+    """From when on a rule can be asked: MAIL rules need no message, DATA rules do.
+
+    At end of data the rules of both phases are asked, so that one evaluation stands in the record.
+    """
+
+    MAIL = "mail"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that rules may know besides the message and the policy, gathered before they run."""
+
+    now: datetime
+    customer: Customer
+    credential: Credential
+    reverse_path: Address | None
+    """None is the null reverse-path `<>` (RFC 5321 section 4.5.5)."""
+    recipients: tuple[Address, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.now.tzinfo is None:
+            raise ValueError("now must be aware")
+
+
+Check = Callable[["Message", Facts, Policy], str | None]
+"""A rule's function: evidence, or None. Evidence names fields, counts and domains, never a local-part: it is kept
+in clear in the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One check with its public face. Built by `@rule`; its docstring is its documentation."""
+
+    code: str
+    clause: str
+    """Of the acceptable-use policy, as in spec/clauses.md."""
+    default: Action
+    reply: Reply
+    fix: str
+    """What the sender can do about it, one sentence."""
+    phase: Phase
+    check: Check
+
+    @property
+    def doc(self) -> str:
+        """The check's docstring, on one line."""
+        return " ".join((self.check.__doc__ or "").split())
+
+
+def rule(
+    code: str, *, clause: str, default: Action, reply: Reply, fix: str, phase: Phase = Phase.DATA
+) -> Callable[[Check], Rule]:
+    """Make a Rule of a check. It builds a value and registers nothing."""
+
+    def build(check: Check) -> Rule:
+        if not check.__doc__:
+            raise ValueError(f"{code}: a rule's docstring is its documentation")
+        return Rule(code, clause, default, reply, fix, phase, check)
+
+    return build
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule found, and what policy makes of it."""
+
+    code: str
+    clause: str
+    action: Action
+    evidence: str
+    reply: Reply
+    fix: str
+    failed: bool = False
+    """The rule itself raised; evidence names the exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision about one message."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    """In the order of RULES; observed ones included."""
+    decisive: Finding | None = None
+    """The finding whose reply is given; None when accepted."""

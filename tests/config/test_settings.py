@@ -1,0 +1,116 @@
+"""Settings: the file, the environment over it, paths relative to the file, secrets never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from config.files import ConfigError
+from config.settings import Settings, is_loopback, load_settings, split_address
+
+DESIGN = """
+hostname = "gw.example"
+data_dir = "var"
+[[smtp.listeners]]
+address = "127.0.0.1:2525"
+role = "submission"
+tls = "none"
+auth_without_tls = true
+proxy_from = []
+[[next_hops]]
+name = "default"
+addresses = ["127.0.0.1:2526"]
+[operator]
+domains = ["gw.example"]
+mailbox = "abuse@gw.example"
+profile = "us"
+[registry]
+url = "sqlite:///var/postern.db"
+[ledger]
+url = "memory://"
+nodes = 1
+[dns]
+servers = []
+[http]
+address = "127.0.0.1:8025"
+public_address = ""
+public_url = "https://unsubscribe.example"
+[limits]
+connections_per_address = 200
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "postern.toml"
+    path.write_text(DESIGN)
+    return path
+
+
+def test_every_documented_key_is_taken(file: Path) -> None:
+    settings = load_settings(file)
+    assert settings.hostname == "gw.example"
+    assert settings.smtp.listeners[0].auth_without_tls
+
+
+def test_paths_are_relative_to_the_file(file: Path, tmp_path: Path) -> None:
+    settings = load_settings(file)
+    assert settings.data_dir == tmp_path / "var"
+    assert settings.secrets_file == tmp_path / "var" / "secrets.toml"
+    assert settings.registry.url.get_secret_value() == f"sqlite:///{tmp_path}/var/postern.db"
+
+
+def test_an_absolute_path_stays(file: Path) -> None:
+    file.write_text(
+        DESIGN.replace('data_dir = "var"', 'data_dir = "/srv/postern"').replace("sqlite:///var", "sqlite:////srv")
+    )
+    settings = load_settings(file)
+    assert settings.data_dir == Path("/srv/postern")
+    assert settings.registry.url.get_secret_value() == "sqlite:////srv/postern.db"
+
+
+def test_the_environment_wins(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTERN_HTTP__ADDRESS", "127.0.0.1:9025")
+    monkeypatch.setenv("POSTERN_HOSTNAME", "other.example")
+    settings = load_settings(file)
+    assert (settings.http.address, settings.hostname) == ("127.0.0.1:9025", "other.example")
+    assert settings.http.public_url == "https://unsubscribe.example"
+
+
+def test_an_unknown_environment_name_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTERN_HTP__ADDRESS", "127.0.0.1:9025")
+    with pytest.raises(ConfigError, match="POSTERN_HTP__ADDRESS: unknown setting; did you mean 'POSTERN_HTTP'"):
+        load_settings(file)
+
+
+def test_what_is_shown_holds_no_password(file: Path) -> None:
+    file.write_text(DESIGN.replace("sqlite:///var/postern.db", "postgresql://postern:hunter2@db.example/postern"))
+    shown = load_settings(file).shown()
+    assert shown["registry"]["url"] == "postgresql://postern:***@db.example/postern"
+    assert "hunter2" not in repr(load_settings(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:25", ("127.0.0.1", 25)), ("[::1]:25", ("::1", 25)), ("mail.example:0", ("mail.example", 0))],
+)
+def test_addresses(text: str, expected: tuple[str, int]) -> None:
+    assert split_address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "25", ":25", "::1:25", "a b:25", "a:65536", "a:-1", "[::1]", "a:1:2"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="host:port"):
+        split_address(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("gw.example", False)],
+)
+def test_loopback(host: str, local: bool) -> None:
+    assert is_loopback(host) is local
+
+
+def test_settings_are_frozen(file: Path) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings.model_validate(load_settings(file).model_dump()).hostname = "x"
