@@ -35,11 +35,39 @@ def _domain(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    """A network in canonical CIDR form."""
+    """A network in canonical CIDR form; IPv4 addresses mapped into IPv6 (RFC 4291 section 2.5.5.2) as IPv4."""
     try:
-        return str(ipaddress.ip_network(text.strip()))
+        network = ipaddress.ip_network(text.strip())
     except ValueError as error:
         raise ValueError(f"{error}; write it like '192.0.2.0/24'") from None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is not None and network.prefixlen >= 96:
+        return str(ipaddress.ip_network((mapped, network.prefixlen - 96)))
+    return str(network)
+
+
+_ARGON2 = re.compile(
+    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,7}),t=([1-9][0-9]?),p=([1-9][0-9]?)"
+    r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,256}\Z"
+)
+_ARGON2_MEMORY = 1024 * 1024
+"""KiB that checking one password may take: a hash that takes more would stop the gateway."""
+
+
+def _unfit_hash(text: str) -> str | None:
+    """Why a gateway cannot check passwords against this encoded argon2id hash (RFC 9106); None when it can."""
+    found = _ARGON2.match(text)
+    if not found:
+        return "is not an encoded argon2id hash such as '$argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>'"
+    if int(found[1]) > _ARGON2_MEMORY or int(found[2]) > 20:
+        return f"asks for more than m={_ARGON2_MEMORY} (KiB) or t=20: checking it would take too long"
+    return None
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable text on one line")
+    return text
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
@@ -128,9 +156,9 @@ class Customer(Frozen):
     """A customer of the operator's, as written in customers.toml and as stored."""
 
     id: Identifier
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
     postal_address: Annotated[str, Field(max_length=500)] = ""
-    contact: Annotated[str, Field(max_length=254)] = ""
+    contact: Annotated[str, Field(max_length=254), AfterValidator(_printable)] = ""
     domains: Annotated[tuple[Domain, ...], Field(min_length=1)]
     """Exact domains it may use in reverse-path, From and Sender; no two customers may hold one."""
     upstreams: tuple[Domain, ...] = ()
@@ -154,6 +182,7 @@ class Customer(Frozen):
             ("domain", self.domains),
             ("username", [c.username.lower() for c in self.credentials if c.username]),
             ("network", [network for c in self.credentials for network in c.networks]),
+            ("credential", [c.name for c in self.credentials]),
         ):
             doubled = sorted({value for value in values if list(values).count(value) > 1})
             if doubled:
@@ -170,7 +199,7 @@ class Customer(Frozen):
         blank = type(self)(id="x", name="x", domains=("x.example",))
         names = [
             name
-            for name in ("upstreams", "minimum_grade", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
+            for name in ("upstreams", "profiles", "minimum_grade", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
             if getattr(self, name) != getattr(blank, name)
         ]
         names += [
@@ -196,6 +225,15 @@ class CustomersFile(Frozen):
                 if key in seen:
                     raise ValueError(f"{key[0]} {key[1]!r} stands at customer {seen[key]!r} and at {customer.id!r}")
                 seen[key] = customer.id
+        return self
+
+    @model_validator(mode="after")
+    def _hashes_fit(self) -> Self:
+        for customer in self.customers:
+            for credential in customer.credentials:
+                why = _unfit_hash(credential.password_hash) if credential.password_hash else None
+                if why:
+                    raise ValueError(f"customer {customer.id!r}: password_hash of {credential.name!r} {why}")
         return self
 
 

@@ -180,7 +180,8 @@ class Secrets(Frozen):
 class Audit(Frozen):
     """The journal on disk."""
 
-    segment_bytes: Annotated[int, Field(ge=64 * 1024)] = 64 * 1024 * 1024
+    segment_bytes: Annotated[int, Field(ge=64 * 1024)] = 16 * 1024 * 1024
+    """At which a segment is closed. The last one is read whole at start: 16 MiB take 0.15 s."""
     reserve_bytes: Annotated[int, Field(ge=64 * 1024)] = 8 * 1024 * 1024
     """Kept free so that the outcome of a forwarded message can always be written."""
 

@@ -22,7 +22,7 @@ CUSTOMER = Customer(
 FACTS = Facts(datetime(2026, 11, 20, tzinfo=UTC), CUSTOMER, CUSTOMER.credentials[0], None)
 
 
-def made(code: str, answer: str | None | Exception, default: Action = Action.REJECT, phase: Phase = Phase.DATA) -> Rule:
+def made(code: str, answer: str | Exception | None, default: Action = Action.REJECT, phase: Phase = Phase.DATA) -> Rule:
     """A rule that always says the same."""
 
     def check(message: Message, facts: Facts, policy: Policy) -> str | None:

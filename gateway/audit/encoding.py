@@ -1,0 +1,34 @@
+"""Encoding: a record as the bytes that stand in its line. `gateway.audit.chain` adds its number and its hash."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from consent.address import Address
+from gateway.audit.record import Act, Decision, Json, Outcome, Seal
+from gateway.audit.upkeep import Recovered, Refused, Retired, Segment, Start
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+Record = Decision | Outcome | Act | Refused | Recovered | Retired | Start | Segment
+KINDS = tuple(cls.kind for cls in (Decision, Outcome, Act, Refused, Recovered, Retired, Start, Segment))
+
+
+def sealed_members(addresses: Sequence[Address], seal: Seal) -> dict[Address, Json]:
+    """Each address with the JSON that stands for it; one call of `seal` for all."""
+    if not addresses:
+        return {}
+    distinct = list(dict.fromkeys(addresses))
+    return {
+        address: {"key": answer.key, "sealed": answer.sealed}
+        for address, answer in zip(distinct, seal(distinct), strict=True)
+    }
+
+
+def encoded(record: Record, time: str, process: str, sealed: Mapping[Address, Json]) -> bytes:
+    """The bytes of a record's object after `"n":N,`, closing brace included. Raises TypeError or ValueError for what
+    is not JSON.
+
+    ASCII only: a lone surrogate or a line separator in a client's text stays an escape, and no line can be broken.
+    """
+    own = _encode(record.members(sealed))
+    return f'"kind":"{record.kind}","time":"{time}","process":"{process}",{own[1:]}'.encode("ascii")
