@@ -54,7 +54,9 @@ def explain(model: type[BaseModel], error: ValidationError, source: str) -> Iter
     faults = error.errors(include_url=False, include_context=True, include_input=False)
     for fault in faults:
         place = fault["loc"]
-        if fault["type"] == "too_short" and any(other["loc"][: len(place)] == place != other["loc"] for other in faults):
+        if fault["type"] == "too_short" and any(
+            other["loc"][: len(place)] == place != other["loc"] for other in faults
+        ):
             continue  # only because its items are wrong, which is said
         yield f"{source}: {key_of(fault['loc'])}: {_reason(model, fault)}"
 
