@@ -113,4 +113,4 @@ def test_loopback(host: str, local: bool) -> None:
 
 def test_settings_are_frozen(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings.model_validate(load_settings(file).model_dump()).hostname = "x"
+        Settings.model_validate(load_settings(file).model_dump()).hostname = "x"  # type: ignore[misc]

@@ -1,0 +1,185 @@
+"""Customers as stored: what the operator's file says of each, and what the operator has decided since (its standing).
+
+`apply` never makes or lifts a suspension; `suspend` and `resume` never touch what the file says.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from argon2 import PasswordHasher
+from sqlalchemy import Connection, select, update
+
+from config.customers import Customer, Standing
+from consent import conflicts, customer_rows
+from consent.customer_rows import StoredCustomer
+from consent.database import Database
+from consent.passwords import hashed
+from consent.schema import customers
+from consent.shared_networks import SharedNetworks
+
+__all__ = ["Applied", "Conflict", "CustomerError", "CustomerStore", "StoredCustomer", "UnknownCustomer"]
+
+REASON_LENGTH = 1000
+"""Characters of a reason."""
+
+
+class CustomerError(Exception):
+    """What was asked of a customer cannot be done; the text says why, for the operator."""
+
+
+class UnknownCustomer(CustomerError):
+    """There is no customer of that id."""
+
+    def __init__(self, customer: str) -> None:
+        super().__init__(f"no customer {customer!r}")
+
+
+class Conflict(CustomerError):
+    """Domains, usernames or networks that a customer may not have: one line for each. Nothing was applied."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply` did with one customer."""
+
+    customer: str
+    result: Literal["added", "replaced", "unchanged"]
+    suspended: bool = False
+    """It is suspended, and stays so."""
+
+
+class CustomerStore:
+    """The customers of a registry. Every method raises `RegistryError` when the registry cannot answer."""
+
+    def __init__(
+        self, database: Database, shared: SharedNetworks | None = None, hasher: PasswordHasher | None = None
+    ) -> None:
+        """`shared` is the list of networks that identify nobody; None is the shipped one.
+
+        `hasher` makes password hashes; None has argon2-cffi's own parameters (RFC 9106, low memory).
+        """
+        self._database = database
+        self._shared = shared
+        self._hasher = hasher or PasswordHasher()
+
+    def apply(self, wanted: Sequence[Customer], now: datetime) -> tuple[Applied, ...]:
+        """Add or replace these customers and no others, all or none; plain passwords are hashed first.
+
+        Raises Conflict, naming each domain, username or network that may not be held and who holds it.
+        """
+        shared = self._shared or SharedNetworks.shipped()
+        ids = [customer.id for customer in wanted]
+        with self._database.reading() as connection:
+            before = customer_rows.load(connection, ids, skip_unreadable=True)
+        # Outside the transaction that others wait for: each password takes tens of milliseconds.
+        wanted = hashed(wanted, _password_hashes(before.values()), self._hasher)
+        with self._database.writing() as connection:
+            self._database.lock_changes(connection)
+            refused = conflicts.find(connection, wanted, shared)
+            if refused:
+                raise Conflict(refused)
+            stored = customer_rows.load(connection, ids, skip_unreadable=True)
+            existing = customer_rows.existing(connection, ids)
+            changed = [new for new in wanted if new.id not in stored or stored[new.id].customer != new]
+            if changed:
+                change = self._database.next_change(connection)
+                # Everything is given up before anything is taken, so a domain can move between two of them.
+                customer_rows.clear(connection, [new.id for new in changed if new.id in existing])
+                for new in changed:
+                    customer_rows.write(connection, new, new.id in existing, change, now)
+            suspended = _suspended(connection)
+        replaced = {new.id for new in changed} & existing
+        return tuple(
+            Applied(
+                new.id,
+                "added" if new.id not in existing else "replaced" if new.id in replaced else "unchanged",
+                new.id in suspended,
+            )
+            for new in wanted
+        )
+
+    def list(self) -> tuple[StoredCustomer, ...]:
+        """All customers, by id."""
+        with self._database.reading() as connection:
+            return tuple(customer_rows.load(connection).values())
+
+    def get(self, customer: str) -> StoredCustomer:
+        """One customer; raises UnknownCustomer."""
+        with self._database.reading() as connection:
+            return _one(connection, customer)
+
+    def suspend(self, customer: str, reason: str, now: datetime) -> bool:
+        """Suspend; False, and nothing changes, when it is suspended already. Raises CustomerError."""
+        return self._stand(customer, Standing(status="suspended", reason=_checked(reason), since=now))
+
+    def resume(self, customer: str, reason: str, now: datetime) -> bool:
+        """Lift a suspension; False, and nothing changes, when there is none. Raises CustomerError."""
+        return self._stand(customer, Standing(status="active", reason=_checked(reason), since=now))
+
+    def _stand(self, customer: str, standing: Standing) -> bool:
+        with self._database.writing() as connection:
+            self._database.lock_changes(connection)
+            if customer not in customer_rows.existing(connection, [customer]):
+                raise UnknownCustomer(customer)
+            if (customer in _suspended(connection)) == (standing.status == "suspended"):
+                return False
+            values = {
+                "status": standing.status,
+                "reason": standing.reason,
+                "since": standing.since,
+                "change": self._database.next_change(connection),
+            }
+            connection.execute(update(customers).where(customers.c.id == customer).values(values))
+            return True
+
+    def changed_since(self, change: int) -> tuple[int, tuple[StoredCustomer, ...]]:
+        """The registry's last change number, and the customers written after `change`; from 0, all of them.
+
+        What a node polls: one look-up by primary key when nothing changed. A customer may come twice, never not at
+        all. When the registry's number is below `change`, it was restored from an older copy, and all customers
+        come.
+        """
+        with self._database.reading() as connection:
+            # The number is read first: what is committed between the two reads comes now and again next time.
+            last = self._database.last_change(connection)
+            if last == change:
+                return last, ()
+            newer = customers.c.change > (change if last > change else 0)
+            ids = connection.execute(select(customers.c.id).where(newer)).scalars().all()
+            return last, tuple(customer_rows.load(connection, ids).values())
+
+
+def _checked(reason: str) -> str:
+    text = " ".join(reason.split())
+    if not text:
+        raise CustomerError("a reason is required: it is what the record and the customer's administrator will see")
+    if len(text) > REASON_LENGTH or not text.isprintable():
+        raise CustomerError(f"the reason must be printable text of at most {REASON_LENGTH} characters")
+    return text
+
+
+def _password_hashes(stored: Iterable[StoredCustomer]) -> dict[str, str]:
+    """The stored hash of each username, lower-cased."""
+    return {
+        credential.username.lower(): credential.password_hash
+        for one in stored
+        for credential in one.customer.credentials
+        if credential.username and credential.password_hash
+    }
+
+
+def _suspended(connection: Connection) -> set[str]:
+    return set(connection.execute(select(customers.c.id).where(customers.c.status == "suspended")).scalars())
+
+
+def _one(connection: Connection, customer: str) -> StoredCustomer:
+    found = customer_rows.load(connection, [customer]).get(customer)
+    if found is None:
+        raise UnknownCustomer(customer)
+    return found

@@ -1,0 +1,187 @@
+"""customers.toml: each key, each refusal, in words that name the key and the fix."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.customers import Bulk, Credential, Customer, CustomersFile, Limits, Standing, load_customers
+from config.files import ConfigError
+from config.policy import Action
+
+HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21l$QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY"
+
+DESIGN = f"""
+[[customers]]
+id = "acme"
+name = "Acme Ltd"
+postal_address = "1 High Street, Exampletown"
+contact = "postmaster@acme.example"
+domains = ["acme.example", "News.ACME.example."]
+upstreams = []
+profiles = ["us"]
+mode = "enforce"
+minimum_grade = "E2"
+unsubscribe = "require"
+unsubscribe_hosts = ["www.acme.example"]
+[[customers.credentials]]
+username = "acme-app"
+password_hash = "{HASH}"
+stream = "auto"
+list = "newsletter"
+forwarding = false
+[[customers.credentials]]
+networks = ["192.0.2.0/24"]
+stream = "auto"
+[customers.limits]
+recipients_per_hour = 5000
+[customers.bulk]
+slow_start = 20
+observed = {{ day = 100, month = 1000, year = 10000 }}
+[customers.actions]
+HDR-DATE = "observe"
+"""
+
+SMALL = '[[customers]]\nid = "acme"\nname = "Acme"\ndomains = ["acme.example"]\n'
+
+
+def load(tmp_path: Path, text: str) -> tuple[Customer, ...]:
+    path = tmp_path / "customers.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_customers(path)
+
+
+def test_the_design_s_example_is_taken_whole(tmp_path: Path) -> None:
+    (acme,) = load(tmp_path, DESIGN)
+    assert acme.domains == ("acme.example", "news.acme.example")
+    assert [credential.name for credential in acme.credentials] == ["acme-app", "192.0.2.0/24"]
+    assert acme.credential("acme-app") is acme.credentials[0]
+    assert acme.credential("nobody") is None
+    assert acme.limits == Limits(recipients_per_hour=5000)
+    assert acme.bulk == Bulk()
+    assert acme.actions == {"HDR-DATE": Action.OBSERVE}
+    assert acme.recorded_only == ("profiles", "unsubscribe_hosts", "limits", "credentials.list")
+
+
+def test_little_needs_to_be_said(tmp_path: Path) -> None:
+    (acme,) = load(tmp_path, SMALL)
+    assert acme.recorded_only == ()
+    assert acme.mode == "enforce"
+    assert Standing().status == "active"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "customers: this key is required"),
+        ("customers = []", "customers: "),
+        (SMALL + 'domain = "x.example"', "customers[0].domain: unknown key; did you mean 'domains'?"),
+        (SMALL + "[customers.limits]\nmessages_per_huor = 1", "did you mean 'messages_per_hour'?"),
+        (SMALL + "[customers.limits]\nmessages_per_hour = -1", "customers[0].limits.messages_per_hour: "),
+        (SMALL.replace('"acme"', '"Acme Ltd"'), "customers[0].id: "),
+        (SMALL.replace('"Acme"', r'"Acme\nReceived: x"'), "customers[0].name: must be printable text on one line"),
+        (SMALL.replace("acme.example", "localhost"), "is not a fully qualified domain name such as 'acme.example'"),
+        (SMALL.replace("acme.example", "*.acme.example"), "is not a fully qualified domain name"),
+        (SMALL.replace("acme.example", "192.0.2.1"), "is not a fully qualified domain name"),
+        (SMALL.replace('["acme.example"]', '["acme.example", "ACME.example"]'), "domain 'acme.example' stands twice"),
+        (SMALL.replace('["acme.example"]', "[]"), "customers[0].domains: "),
+        (SMALL + '[customers.actions]\nHDR-DATE = "warn"', "customers[0].actions.HDR-DATE: "),
+        (SMALL + "[[customers.credentials]]\n", "a credential needs a username with a password, or networks"),
+        (SMALL + '[[customers.credentials]]\nusername = "a"', "a username needs a password or a password_hash"),
+        (SMALL + '[[customers.credentials]]\nusername = "a"\npassword = "short"', "credentials[0].password: "),
+        (SMALL + '[[customers.credentials]]\nusername = "a+b"\npassword = "longenough"', "a username holds no '+'"),
+        (SMALL + '[[customers.credentials]]\nusername = "a b"\npassword = "longenough"', "credentials[0].username: "),
+        (
+            SMALL + f'[[customers.credentials]]\nusername = "a"\npassword = "longenough"\npassword_hash = "{HASH}"',
+            "write either password or password_hash",
+        ),
+        (
+            SMALL + '[[customers.credentials]]\nnetworks = ["192.0.2.0/24"]\npassword = "longenough"',
+            "a password needs a username",
+        ),
+        (SMALL + '[[customers.credentials]]\nnetworks = ["192.0.2.1/24"]', "has host bits set; write it like"),
+        (SMALL + '[[customers.credentials]]\nnetworks = ["mail.acme.example"]', "write it like '192.0.2.0/24'"),
+        (
+            SMALL + '[[customers.credentials]]\nnetworks = ["192.0.2.0/24", "192.0.2.0/24"]',
+            "network '192.0.2.0/24' stands twice",
+        ),
+        (
+            SMALL + '[[customers.credentials]]\nusername = "a"\npassword = "longenough"\n' * 2,
+            "username 'a' stands twice",
+        ),
+        (
+            SMALL + '[[customers.credentials]]\nusername = "a"\npassword_hash = "$argon2id$v=19$m=65536,t=3,p=4$X"',
+            "customer 'acme': password_hash of 'a' is not an encoded argon2id hash",
+        ),
+        (
+            SMALL
+            + f'[[customers.credentials]]\nusername = "a"\npassword_hash = "{HASH.replace("m=65536", "m=16777216")}"',
+            "password_hash of 'a' asks for more than m=1048576",
+        ),
+        (SMALL + SMALL, "id 'acme' stands at customer 'acme' and at 'acme'"),
+        (
+            SMALL + SMALL.replace('"acme"', '"brand"'),
+            "domain 'acme.example' stands at customer 'acme' and at 'brand'",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "customers.toml"))
+    assert "longenough" not in str(caught.value)
+
+
+def test_usernames_of_two_customers_differ_in_more_than_case(tmp_path: Path) -> None:
+    credential = '[[customers.credentials]]\nusername = "{}"\npassword = "longenough"\n'
+    other = SMALL.replace('"acme"', '"brand"').replace("acme.example", "brand.example")
+    with pytest.raises(ConfigError, match="username 'app' stands at customer 'acme' and at 'brand'"):
+        load(tmp_path, SMALL + credential.format("app") + other + credential.format("APP"))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("192.0.2.7", "192.0.2.7/32"),
+        (" 2001:DB8:0::/48 ", "2001:db8::/48"),
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.7/32"),
+        ("::1", "::1/128"),
+        ("::/0", "::/0"),
+    ],
+)
+def test_a_network_has_one_form(written: str, meant: str) -> None:
+    assert Credential(networks=(written,)).networks == (meant,)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("bücher.example", "xn--bcher-kva.example"), ("A.Example.", "a.example")]
+)
+def test_a_domain_has_one_form(written: str, meant: str) -> None:
+    assert Customer(id="a", name="A", domains=(written,)).domains == (meant,)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_domain_in_its_one_form_or_refused(text: str) -> None:
+    try:
+        (domain,) = Customer(id="a", name="A", domains=(text,)).domains
+    except ValueError:
+        return
+    assert domain == domain.lower()
+    assert domain.isascii()
+    assert "." in domain
+    assert Customer(id="a", name="A", domains=(domain,)).domains == (domain,)
+
+
+def test_passwords_are_shown_and_dumped_nowhere() -> None:
+    plain = Credential(username="app", password="correct horse")
+    assert "correct horse" not in repr(plain) + plain.model_dump_json()
+    assert HASH not in repr(Credential(username="app", password_hash=HASH))
+
+
+def test_a_value_is_not_changed_once_it_is_there() -> None:
+    customer = CustomersFile(customers=(Customer(id="a", name="A", domains=("a.example",)),)).customers[0]
+    with pytest.raises(ValueError, match="frozen"):
+        customer.mode = "observe"  # type: ignore[misc]

@@ -1,0 +1,156 @@
+"""A PostgreSQL of the tests' own: temporary folder, free port, no system cluster touched."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+
+class Postgres:
+    """A server that `start` starts and `stop` stops; databases are made in it one by one."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries, self._folder = binaries, folder
+        self._data = folder / "data"
+        self.port = _free_port()
+        self._names = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def initialise(self) -> None:
+        """Make the cluster."""
+        self._data.mkdir()
+        user = _unprivileged()
+        if user:
+            for path in (self._folder, self._data):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        options = ["-U", "postern", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run(
+            [*self._as_user(), str(self._binaries / "initdb"), "-D", str(self._data), *options],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self._folder,
+        )
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self._folder),
+            "fsync": "off",
+            "max_connections": "60",
+            "shared_buffers": "32MB",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._as_user(), str(self._binaries / "postgres"), "-D", str(self._data), *options],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+            )
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self._connect().close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise AssertionError((self._folder / "log").read_text()) from None
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop the server; clients are cut off."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait(20)
+            self._process = None
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a fresh, empty database, dropped at the end."""
+        name = f"postern_{os.getpid()}_{next(self._names)}"
+        with self._connect() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield f"postgresql://postern@127.0.0.1:{self.port}/{name}"
+        finally:
+            if self._process is not None:
+                with self._connect() as connection:
+                    connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as superuser in the maintenance database."""
+        with self._connect() as connection:
+            connection.execute(statement.encode())
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postern", dbname="postgres", autocommit=True, connect_timeout=5
+        )
+
+    def _as_user(self) -> list[str]:
+        user = _unprivileged()
+        if user is None:
+            return []
+        # setpriv becomes the server instead of standing before it, so signals reach the server.
+        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """A started server in a temporary folder, stopped and removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-pg-"))
+    # Not below pytest's folder: those are closed to the user the server runs as.
+    server = Postgres(_binaries(), folder)
+    try:
+        server.initialise()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """The user to run as when we are root, because PostgreSQL refuses root; None when we are not."""
+    if os.getuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise AssertionError("no user 'postgres' or 'nobody' to run PostgreSQL as")
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
+    on_path = shutil.which("initdb")
+    if found:
+        return found[0].parent
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise AssertionError("PostgreSQL's server programs are missing: apt-get install postgresql")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
