@@ -1,0 +1,122 @@
+"""The directory: customers as this process knows them, in memory. Read on every connection and every MAIL.
+
+It is filled at start and kept current by `gateway.changes`; nothing on the hot path asks the registry who somebody is.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from config.customers import Credential, Customer, Standing
+from config.policy import Policy
+from consent.customers import StoredCustomer
+from filters.engine import Bound, bind
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One customer with the rules that hold for it."""
+
+    customer: Customer
+    standing: Standing
+    rules: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a session is: a customer's credential, and how that was shown."""
+
+    entry: Entry
+    credential: Credential
+    method: str
+    """"auth" or "network"."""
+
+
+class Directory:
+    """Customers by id, username and network."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._entries: dict[str, Entry] = {}
+        self._usernames: dict[str, tuple[str, str]] = {}
+        self._networks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def update(self, stored: Iterable[StoredCustomer]) -> None:
+        """Add or replace customers. Raises `filters.engine.UnknownRule` for rule codes this version does not know."""
+        entries = [Entry(each.customer, each.standing, bind(self.policy, each.customer.actions)) for each in stored]
+        for entry in entries:
+            self._forget(entry.customer.id)
+        for entry in entries:
+            self._entries[entry.customer.id] = entry
+            for credential in entry.customer.credentials:
+                held = (entry.customer.id, credential.name)
+                if credential.username:
+                    self._usernames[credential.username.lower()] = held
+                for text in credential.networks:
+                    network = ipaddress.ip_network(text)
+                    table = self._networks.setdefault((network.version, network.prefixlen), {})
+                    table[int(network.network_address)] = held
+
+    def _forget(self, customer: str) -> None:
+        old = self._entries.pop(customer, None)
+        if old is None:
+            return
+        for credential in old.customer.credentials:
+            if credential.username and self._usernames.get(credential.username.lower(), ("",))[0] == customer:
+                del self._usernames[credential.username.lower()]
+            for text in credential.networks:
+                network = ipaddress.ip_network(text)
+                table = self._networks.get((network.version, network.prefixlen), {})
+                if table.get(int(network.network_address), ("",))[0] == customer:
+                    del table[int(network.network_address)]
+
+    def get(self, customer: str) -> Entry | None:
+        """The customer's entry as it is now."""
+        return self._entries.get(customer)
+
+    def by_username(self, username: str) -> Identity | None:
+        """The identity a username names; its password is not checked here."""
+        return self._identity(self._usernames.get(username.lower()), "auth")
+
+    def by_address(self, address: str) -> Identity | None:
+        """The identity of a peer address by the most specific network that holds it."""
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return None
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
+            peer = peer.ipv4_mapped
+        bits, number = peer.max_prefixlen, int(peer)
+        for version, prefix in sorted(self._networks, reverse=True):
+            if version == peer.version:
+                held = self._networks[version, prefix].get(number >> (bits - prefix) << (bits - prefix))
+                if held:
+                    return self._identity(held, "network")
+        return None
+
+    def renewed(self, identity: Identity) -> Identity | None:
+        """The same identity as it stands now; None when its credential is gone or its password was changed.
+
+        This is what makes a suspension or a new password act on open sessions: it is asked at every MAIL.
+        """
+        entry = self._entries.get(identity.entry.customer.id)
+        if entry is identity.entry:
+            return identity
+        credential = entry.customer.credential(identity.credential.name) if entry else None
+        if entry is None or credential is None:
+            return None
+        if identity.method == "auth" and credential.password_hash != identity.credential.password_hash:
+            return None
+        return Identity(entry, credential, identity.method)
+
+    def _identity(self, held: tuple[str, str] | None, method: str) -> Identity | None:
+        if held is None:
+            return None
+        entry = self._entries[held[0]]
+        credential = entry.customer.credential(held[1])
+        return Identity(entry, credential, method) if credential else None

@@ -1,0 +1,87 @@
+"""Evidence: the audit joined to the registry, which holds the subjects' keys and the published heads."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from config.settings import Settings
+from consent.address import Address
+from gateway.audit.errors import JournalDamaged, JournalLocked
+from gateway.audit.head import Head, HeadError
+from gateway.audit.journal import Journal
+from gateway.audit.record import Json, Sealed
+from gateway.audit.search import Query, search
+from gateway.audit.verify import Fault, Report, verify
+from gateway.stores import Stores
+
+_UNREADABLE = "the registry's head of this journal cannot be read: it was changed"
+
+
+class Evidence:
+    """The journals under data_dir/audit: opened for writing, searched, verified."""
+
+    def __init__(self, settings: Settings, stores: Stores, clock: Callable[[], datetime]) -> None:
+        self._settings, self._stores, self._clock = settings, stores, clock
+        self._directory = settings.data_dir / "audit"
+
+    def open(self, process: str, *, version: str, wait_seconds: float) -> Journal:
+        """The journal of a process, open for writing; raises `gateway.audit.errors.JournalError`."""
+        published, unreadable = self._published()
+        if process in unreadable:
+            raise JournalDamaged(self._directory / process, 0, 0, _UNREADABLE)
+        journal = Journal(
+            self._directory / process,
+            process,
+            mac_key=self._stores.secrets.mac_key,
+            seal=self._seal,
+            clock=self._clock,
+            publish_head=lambda head: self._stores.heads.put(head.process, head.to_text(), self._clock()),
+            segment_bytes=self._settings.audit.segment_bytes,
+            reserve_bytes=self._settings.audit.reserve_bytes,
+        )
+        journal.open(version=version, wait_seconds=wait_seconds, published=published.get(process))
+        return journal
+
+    def retire_others(self, own: str, before: datetime) -> int:
+        """Remove old segments of processes that write no more, and of commands; how many. Raises JournalError."""
+        removed = 0
+        for directory in sorted(self._directory.iterdir()):
+            if directory.name == own or not (directory / "head").exists():
+                continue
+            try:
+                journal = self.open(directory.name, version="retention", wait_seconds=0)
+            except JournalLocked:
+                continue  # its writer lives, and retires its own
+            try:
+                removed += journal.retire(before)
+            finally:
+                journal.close_blocking()
+        return removed
+
+    def verify(self) -> Report:
+        """Verify every journal against its own head and the registry's."""
+        published, unreadable = self._published()
+        report = verify(self._directory, self._stores.secrets.mac_key, published)
+        report.faults += [Fault(process, 0, 0, _UNREADABLE) for process in unreadable]
+        return report
+
+    def search(self, query: Query) -> Iterator[Json]:
+        """Records, newest first, addresses in clear where the subject's key still exists."""
+        return search(self._directory, query, lambda address: [self._stores.secrets.address_key(address)], self._unseal)
+
+    def _published(self) -> tuple[dict[str, Head], list[str]]:
+        """The registry's heads by process, and the processes whose head there is none: changed by hand, then."""
+        heads, unreadable = {}, []
+        for process, text in self._stores.heads.all().items():
+            try:
+                heads[process] = Head.from_text(text)
+            except HeadError:
+                unreadable.append(process)
+        return heads, unreadable
+
+    def _seal(self, addresses: Sequence[Address]) -> list[Sealed]:
+        return [Sealed(key, sealed) for key, sealed in self._stores.subjects.seal(addresses)]
+
+    def _unseal(self, sealed: Sequence[Sealed]) -> list[str | None]:
+        known = [(each.key, each.sealed) for each in sealed if each.sealed is not None]
+        opened = iter(self._stores.subjects.open_all(known))
+        return [None if each.sealed is None else next(opened) for each in sealed]

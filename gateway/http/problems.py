@@ -1,0 +1,128 @@
+"""Errors as problem details (RFC 9457): every answer that is not 2xx has type, title, status and detail."""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from config.files import key_of
+from consent.database import RegistryError
+
+log = logging.getLogger("postern.http")
+
+MEDIA_TYPE = "application/problem+json"
+LATER = {"Retry-After": "5"}
+"""Goes with 503: what is down is looked at every few seconds."""
+
+_HINTS = {
+    HTTPStatus.NOT_FOUND: "no such path; /docs lists those there are",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take that method; the Allow field names those it takes",
+}
+"""In place of Starlette's own text, which repeats the title."""
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field("about:blank", description="`about:blank`: the title says what the status means.")
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["no customer 'acme'"])
+
+
+class Problem(Exception):
+    """An answer that is not 2xx; `detail` says what is wrong and what to do."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+
+    def response(self) -> JSONResponse:
+        """As it is sent."""
+        return JSONResponse(details(self.status, self.detail), int(self.status), self.headers, MEDIA_TYPE)
+
+
+def details(status: HTTPStatus, detail: str, **more: Any) -> dict[str, Any]:
+    """The members of a problem; `more` are extension members (RFC 9457 section 3.2)."""
+    return {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail, **more}
+
+
+def raw_response(status: HTTPStatus, detail: str) -> bytes:
+    """A whole HTTP/1.1 response that ends the connection, for where no application is reached."""
+    body = json.dumps(details(status, detail)).encode()
+    head = (
+        f"HTTP/1.1 {int(status)} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def answers(
+    *statuses: HTTPStatus, schema: type[BaseModel] = ProblemDetails, description: str = ""
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these problems, for OpenAPI; `install` adds the schema."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}}
+    return {int(status): {"description": description or status.phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI, *schemas: type[BaseModel]) -> None:
+    """Answer every error of the application as problem details; `schemas` are those that `answers` names besides."""
+
+    async def problem(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)
+        return error.response()
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        status = HTTPStatus(error.status_code)
+        return Problem(status, _HINTS.get(status, str(error.detail)), error.headers).response()
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        detail = "; ".join(_fault(fault) for fault in error.errors())
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail).response()
+
+    async def registry(request: Request, error: Exception) -> JSONResponse:
+        # Its text names the registry's host, which is nobody's business who has not shown a token.
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "the registry does not answer; try again later", LATER
+        ).response()
+
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal fault; the log has the details").response()
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(RegistryError, registry)
+    app.add_exception_handler(Exception, ours)
+    _describe(app, ProblemDetails, *schemas)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """One fault of a request. What was sent is not repeated: it may be a secret put in the wrong place."""
+    if fault["type"] == "json_invalid":
+        return f"body: not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}"
+    where, *place = fault["loc"]
+    return f"{key_of(tuple(place)) if place else where}: {fault['msg']}"
+
+
+def _describe(app: FastAPI, *schemas: type[BaseModel]) -> None:
+    """Put the schemas into the application's OpenAPI description, under the names that `answers` uses."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = make()
+        for schema in schemas:
+            described["components"]["schemas"][schema.__name__] = schema.model_json_schema()
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]

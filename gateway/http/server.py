@@ -1,0 +1,158 @@
+"""HTTP: uvicorn on the gateway's own event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from config.files import ConfigError
+from config.settings import split_address
+from gateway.http.app import make_app
+from gateway.http.problems import raw_response
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+_CLOSE_SECONDS = 5
+_IDLE_SECONDS = 15
+"""How long a connection is kept for another request."""
+_HEAD_SECONDS = 10.0
+"""How long the head of a request may take to come."""
+_REQUEST_SECONDS = 120.0
+"""How long a request may take from its head until its answer has been read."""
+_CONNECTIONS = 200
+_HEAD_OCTETS = 16 * 1024
+
+
+class _Protocol(H11Protocol):
+    """Uvicorn's protocol with the bounds it lacks: connections, slow heads, clients that do not read their answer."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _busy = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > _CONNECTIONS:
+            self.transport.write(raw_response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later"))
+            self.transport.close()
+            return
+        self._wait(_HEAD_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        busy = self._answering
+        if busy != self._busy or (not busy and self._deadline is None):
+            self._busy = busy
+            self._wait(_REQUEST_SECONDS if busy else _HEAD_SECONDS)
+
+    def on_response_complete(self) -> None:
+        # From here uvicorn's own clock runs, until there is more input.
+        self._wait(None)
+        self._busy = False
+        super().on_response_complete()
+        if self._answering:  # a request that was sent before the answer to the one before it
+            self._busy = True
+            self._wait(_REQUEST_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait(None)
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        if not self._answering:
+            reason = f"not an HTTP/1.1 request, or its head is larger than {_HEAD_OCTETS} octets"
+            self.transport.write(raw_response(HTTPStatus.BAD_REQUEST, reason))
+        self.transport.close()
+
+    @property
+    def _answering(self) -> bool:
+        # The type says it is always set; before the first request it is None.
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _wait(self, seconds: float | None) -> None:
+        """End the connection after so many seconds; None: no longer."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: the gateway owns the process."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """The API's listener: `open`, then `close`."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> str:
+        """Listen; returns the address. Raises ConfigError when it cannot be had."""
+        listener = _listen(self._gateway.settings.http.address)
+        config = uvicorn.Config(
+            make_app(self._gateway),
+            http=_Protocol,
+            ws="none",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            h11_max_incomplete_event_size=_HEAD_OCTETS,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=_CLOSE_SECONDS,
+        )
+        self._server = _Server(config)
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="http")
+        name = listener.getsockname()
+        ready = asyncio.create_task(self._server.ready.wait())
+        await asyncio.wait((ready, self._task), return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            listener.close()
+            await self._task
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+    async def close(self) -> None:
+        """Stop listening and end open requests within seconds."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+
+
+def _listen(address: str) -> socket.socket:
+    """A listening socket; raises ConfigError."""
+    host, port = split_address(address)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        # Here and not later: of two that were bound at once, it is listening that fails for the second.
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"http.address: cannot listen on {address}: {error.strerror or error}; end what has it, or name another"
+        ) from None
+    return listener

@@ -1,0 +1,56 @@
+"""Metrics: what Prometheus scrapes. One registry per process, passed in."""
+
+import logging
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from filters.model import Rule, Verdict
+
+log = logging.getLogger("postern.alarm")
+
+
+class Metrics:
+    """The counters and gauges of one process. Label values come from fixed sets: rules, verdicts, parts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.verdicts = Counter("postern_verdicts", "Decisions", ["verdict"], registry=self.registry)
+        self.findings = Counter("postern_findings", "Findings of rules", ["rule", "action"], registry=self.registry)
+        self.rule_errors = Counter("postern_rule_errors", "Rules that raised", ["rule"], registry=self.registry)
+        self.outcomes = Counter(
+            "postern_outcomes", "What became of forwarded mail", ["outcome"], registry=self.registry
+        )
+        self.strangers = Counter(
+            "postern_strangers_refused", "Refusals of clients that are no customer", ["reason"], registry=self.registry
+        )
+        self.connections = Counter("postern_connections", "SMTP connections", registry=self.registry)
+        self.sessions = Gauge("postern_sessions", "Open SMTP sessions", registry=self.registry)
+        self.rules_off = Gauge(
+            "postern_rule_off", "1 for each rule that policy has switched off", ["rule"], registry=self.registry
+        )
+        self.healthy = Gauge("postern_healthy", "1 while a part works", ["part"], registry=self.registry)
+        self.alarms = Counter("postern_alarms", "Alarms", ["part"], registry=self.registry)
+
+    def decided(self, verdict: Verdict) -> None:
+        """Count a decision and its findings."""
+        self.verdicts.labels(verdict.outcome.name.lower()).inc()
+        for finding in verdict.findings:
+            self.findings.labels(finding.code, finding.action.value).inc()
+            if finding.failed:
+                self.rule_errors.labels(finding.code).inc()
+                log.error("rule %s failed: %s", finding.code, finding.evidence)
+
+    def alarm(self, part: str, text: str) -> None:
+        """Something of ours is wrong."""
+        self.alarms.labels(part).inc()
+        log.error("%s: %s", part, text)
+
+    def switched_off(self, rules: Sequence[Rule], on: frozenset[str]) -> None:
+        """Show which rules policy has switched off: an off switch is seen."""
+        for rule in rules:
+            self.rules_off.labels(rule.code).set(0 if rule.code in on else 1)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

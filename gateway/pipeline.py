@@ -1,0 +1,419 @@
+"""The pipeline: what happens to a mail transaction, in order, and nothing else.
+
+Theory of operation
+-------------------
+Postern has no queue. A client's transaction and the next hop's run in step:
+
+    client                Postern                                  next hop
+    MAIL FROM      ->     who is this now; suspended; MAIL rules   (nothing yet)
+    RCPT TO        ->     opened with the first recipient     ->   MAIL, RCPT
+                   <-     the worse of our answer and its     <-   250 / 4xx / 5xx
+    DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
+                          2 order: this file (hop 2)
+                          3 a view of the bytes (hop 3)
+                          4 facts, asked at once (hop 4)
+                          5 rules, pure (hop 5)
+                          record the decision: durable before anything is forwarded
+                          6 DATA, our lines, the bytes        ->   dot
+                   <-     its answer behind our reference     <-   250
+                          record the outcome
+
+So 250 is said only after the next hop said it, and `kill -9` at any instant loses nothing: the client still holds the
+message. What can happen is a duplicate, where the next hop took the message and the client was not told. Where we
+live to see that, the message is remembered and a byte-identical repeat is answered 250 without being sent again.
+
+Whatever fails on our side is 451 or 452, and the message neither passes nor bounces. Two deadlines: ours ends with the
+final dot; from then on only the next hop's counts, whatever the client does, because the message may be delivered.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from ulid import ULID
+
+from config.policy import Policy
+from config.settings import EdgeLimits, Operator
+from consent.address import Address
+from filters.engine import evaluate
+from filters.message import Message
+from filters.model import Facts, Finding, Outcome, Phase, Reply, Verdict
+from gateway import facts, transform
+from gateway.audit import record
+from gateway.audit.errors import JournalFull
+from gateway.audit.journal import Journal
+from gateway.directory import Directory, Identity
+from gateway.metrics import Metrics
+from gateway.nexthop import Delivery, NextHop
+from gateway.nexthop import Transaction as HopTransaction
+from gateway.repeats import Repeats
+from gateway.smtp import replies
+from gateway.smtp.body import Body, Budget, Wire
+from gateway.smtp.wire import Path
+
+log = logging.getLogger("postern.pipeline")
+
+_EMPTY = Message(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The other end of a session, as it stands at MAIL."""
+
+    address: str
+    port: int
+    listener: str
+    ehlo: str
+    tls: str | None
+    """Version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; None in clear."""
+    protocol: str
+    """For Received: SMTP, ESMTP, ESMTPA, ESMTPS or ESMTPSA (RFC 3848)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The reply to the final dot, and what must be called once it is known whether the client was told."""
+
+    reply: Reply
+    conclude: Callable[[bool], None] = lambda told: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    verdict: Verdict
+    reply: Reply
+    change: transform.Change | None = None
+
+
+class Pipeline:
+    """Everything a transaction needs, built once by `gateway.app`."""
+
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        operator: Operator,
+        limits: EdgeLimits,
+        policy: Policy,
+        version: str,
+        directory: Directory,
+        journal: Journal,
+        hops: Mapping[str, NextHop],
+        repeats: Repeats,
+        budget: Budget,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
+        self.own_names = frozenset((hostname.lower(), *(domain.lower() for domain in operator.domains)))
+        self.profile = operator.profile
+        self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
+        self.budget, self.metrics, self.clock = budget, metrics, clock
+        self.policy_digest = policy.digest
+
+    @property
+    def size_limit(self) -> int:
+        """Octets a message may have: the policy's bound, or the next hops' less room for our own lines."""
+        sizes = [hop.offer.size - 4096 for hop in self.hops.values() if hop.offer.size]
+        return max(1, min([self.policy.message.max_bytes, *sizes]))
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """EHLO keywords that every next hop offered at its last probe; none before the first."""
+        return frozenset.intersection(*(hop.offer.extensions for hop in self.hops.values()))
+
+    async def begin(self, client: Client, identity: Identity, path: Path) -> "Transaction | Reply":
+        """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""
+        now = self.clock()
+        current = self.directory.renewed(identity)
+        if current is None:
+            return replies.CREDENTIAL_CHANGED
+        unknown = set(path.parameters) - {"SIZE", "BODY", "SMTPUTF8", "AUTH"}
+        if unknown or ("SMTPUTF8" in path.parameters and "SMTPUTF8" not in self.extensions):
+            return replies.PARAMETER_UNKNOWN
+        size, body = path.parameters.get("SIZE", "0"), path.parameters.get("BODY", "7BIT").upper()
+        if not (size.isascii() and size.isdigit() and len(size) <= 20):
+            return replies.syntax("SIZE needs a number")
+        if body not in ("7BIT", "8BITMIME") or path.parameters.get("SMTPUTF8"):
+            return replies.syntax("BODY is 7BIT or 8BITMIME, SMTPUTF8 takes no value")
+        if path.address and not path.address.ascii_only and "SMTPUTF8" not in path.parameters:
+            return replies.UTF8_SENDER
+        transaction = Transaction(self, client, current, path, now)
+        refused: Finding | None = None
+        if current.entry.standing.status == "suspended":
+            refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
+        elif int(size) > self.size_limit:
+            refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
+        if refused:
+            return await transaction.refuse("mail", Verdict(Outcome.REJECT, (refused,), refused))
+        if transaction.hop is None:
+            self.metrics.alarm("next-hop", f"customer {current.entry.customer.id} names an unknown next hop")
+            return replies.INTERNAL
+        if self.budget.exhausted:
+            return replies.NO_ROOM
+        verdict = evaluate(current.entry.rules, _EMPTY, transaction.facts(), self.policy, Phase.MAIL)
+        if verdict.decisive:
+            return await transaction.refuse("mail", verdict)
+        return transaction
+
+
+class Transaction:
+    """One mail transaction of an identified customer, from MAIL to the answer to the final dot."""
+
+    def __init__(self, pipeline: Pipeline, client: Client, identity: Identity, path: Path, now: datetime) -> None:
+        self._pipeline, self._client, self._identity, self._path, self._now = pipeline, client, identity, path, now
+        self.reference = str(ULID.from_datetime(now))
+        self.recipients: list[Address] = []
+        self.asked = 0
+        """RCPT commands so far."""
+        self.hop = pipeline.hops.get(
+            identity.credential.next_hop or identity.entry.customer.next_hop or _first(pipeline.hops)
+        )
+        self._onward: HopTransaction | None = None
+
+    def facts(self) -> Facts:
+        """The facts as they stand now."""
+        return facts.gather(self._identity, self._path.address, tuple(self.recipients), self._now)
+
+    async def rcpt(self, path: Path) -> Reply:
+        """RCPT: the worse of our answer and the next hop's."""
+        self.asked += 1
+        address = path.address
+        if address is None:
+            return replies.syntax("RCPT needs an address", "5.1.3")
+        if path.parameters:
+            return replies.PARAMETER_UNKNOWN
+        if len(self.recipients) >= self._pipeline.policy.message.max_recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        if not address.ascii_only and "SMTPUTF8" not in self._path.parameters:
+            return replies.UTF8_RECIPIENT
+        if self._onward is None:
+            self._onward = self._open()
+        reply = await self._onward.rcpt(address.text)
+        if reply.positive:
+            self.recipients.append(address)
+        elif not reply.enhanced.startswith("4.4."):
+            # The next hop's own decision about this recipient; 4.4.x is our fault with it, and an alarm instead.
+            return await self._refused_by_next_hop(reply, address)
+        return reply
+
+    async def abandon(self) -> None:
+        """RSET, a new EHLO, or the client is gone before its final dot."""
+        if self._onward is not None:
+            onward, self._onward = self._onward, None
+            await onward.abandon()
+
+    async def refuse(self, phase: str, verdict: Verdict) -> Reply:
+        """Record a refusal that needs no message, and the reply for it."""
+        reply = _reply_for(verdict).with_reference(self.reference)
+        try:
+            await self._pipeline.journal.append(self._decision(phase, verdict, reply))
+        except JournalFull:
+            return replies.AUDIT_FULL
+        self._pipeline.metrics.decided(verdict)
+        return reply
+
+    async def finish(self, body: Body) -> Closing:
+        """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
+        try:
+            async with asyncio.timeout(self._pipeline.limits.decision_timeout):
+                decided = await self._decide(body)
+            if decided.change is None:
+                return Closing(decided.reply)
+            return await self._forward(body, decided.change)
+        except TimeoutError:
+            log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
+            return Closing(replies.TOO_SLOW)
+        except JournalFull as error:
+            self._pipeline.metrics.alarm("audit", str(error))
+            return Closing(replies.AUDIT_FULL)
+        except Exception:
+            log.exception("pipeline failed, ref %s", self.reference)
+            return Closing(replies.INTERNAL)
+        finally:
+            await self.abandon()
+
+    async def _decide(self, body: Body) -> _Decided:
+        """Hops 3 to 5 and the durable record."""
+        pipeline = self._pipeline
+        if body.fault == "room":
+            return _Decided(Verdict(Outcome.DEFER), replies.NO_ROOM)
+        current = pipeline.directory.renewed(self._identity)
+        message = _EMPTY if body.fault else Message(body.view())
+        refused = self._edge_refusal(body, message, current)
+        if refused:
+            verdict = Verdict(Outcome.REJECT, (refused,), refused)
+        else:
+            verdict = evaluate(self._identity.entry.rules, message, self.facts(), pipeline.policy)
+        pipeline.metrics.decided(verdict)
+        if verdict.outcome is not Outcome.ACCEPT:
+            reply = _reply_for(verdict).with_reference(self.reference)
+            await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
+            return _Decided(verdict, reply)
+        trace = transform.Trace(
+            self._client.ehlo,
+            self._client.address,
+            pipeline.hostname,
+            self._protocol(),
+            self.reference,
+            pipeline.clock(),
+        )
+        change = transform.change(message, trace, pipeline.own_names)
+        accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
+        await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change.modifications))
+        return _Decided(verdict, accepted, change)
+
+    def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
+        if current is not None and current.entry.standing.status == "suspended":
+            return replies.SUSPENDED.finding("suspended during the transaction")
+        if body.fault:
+            detail = f"{body.size} octets, limit {self._pipeline.size_limit}" if body.fault == "size" else body.fault
+            return replies.BODY_FAULTS[body.fault].finding(detail)
+        bounds = self._pipeline.policy.message
+        if message.body_start > bounds.max_header_bytes:
+            return replies.HEADER_SIZE.finding(f"{message.body_start} octets, limit {bounds.max_header_bytes}")
+        count = len(message.all("received"))
+        if count > bounds.max_received:
+            return replies.LOOP.finding(f"{count} Received fields, limit {bounds.max_received}")
+        return None
+
+    async def _forward(self, body: Body, change: transform.Change) -> Closing:
+        """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""
+        digest = self._digest(body)
+        customer = self._identity.entry.customer.id
+        first = self._pipeline.repeats.find(customer, digest)
+        if first:
+            return Closing(
+                Reply(250, "2.0.0", f"Accepted already; ref {first}"),
+                lambda told: self._conclude_repeat(told, digest, first),
+            )
+        onward = self._onward or self._open()
+        self._onward = None
+        delivery = await onward.send(
+            change.head, Wire(body.view(), change.keep_from), dot_timeout=self._pipeline.limits.dot_timeout
+        )
+        reply = delivery.reply.with_reference(self.reference)
+        if delivery.outcome == "accepted":
+            reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
+        return Closing(reply, lambda told: self._conclude(told, digest, delivery))
+
+    def _conclude(self, told: bool, digest: bytes, delivery: Delivery) -> None:
+        hop = self.hop
+        assert hop is not None
+        self._pipeline.journal.note(
+            record.Outcome(
+                reference=self.reference,
+                outcome=delivery.outcome,
+                next_hop=f"{hop.name} {delivery.address}",
+                reply=delivery.answer,
+                told=told,
+                accepted=len(self.recipients) if delivery.outcome == "accepted" else 0,
+                refused=0 if delivery.outcome == "accepted" else len(self.recipients),
+            )
+        )
+        self._pipeline.metrics.outcomes.labels(delivery.outcome).inc()
+        if delivery.outcome == "accepted" and not told:
+            self._pipeline.repeats.remember(self._identity.entry.customer.id, digest, self.reference)
+
+    def _conclude_repeat(self, told: bool, digest: bytes, first: str) -> None:
+        self._pipeline.journal.note(
+            record.Outcome(self.reference, "repeat", told=told, repeat_of=first, accepted=len(self.recipients))
+        )
+        self._pipeline.metrics.outcomes.labels("repeat").inc()
+        if told:
+            self._pipeline.repeats.forget(self._identity.entry.customer.id, digest)
+
+    def _open(self) -> HopTransaction:
+        assert self.hop is not None
+        offered = self.hop.offer.extensions
+        wanted = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8"}
+        parameters = tuple(
+            f"{key}={value}" if value else key
+            for key, value in self._path.parameters.items()
+            if wanted.get(key) in offered
+        )
+        return self.hop.transaction(
+            self._identity.entry.customer.id, self._path.address.text if self._path.address else "", parameters
+        )
+
+    def _protocol(self) -> str:
+        """RFC 6531 section 4.3: with SMTPUTF8 the type is UTF8SMTP…, otherwise ESMTP…."""
+        if "SMTPUTF8" in self._path.parameters:
+            return self._client.protocol.replace("ESMTP", "UTF8SMTP")
+        return self._client.protocol
+
+    def _digest(self, body: Body) -> bytes:
+        """What makes a repeat: reverse-path, recipients and bytes, all the same."""
+        envelope = [self._path.address.text if self._path.address else "", *sorted(r.text for r in self.recipients)]
+        return sha256("\0".join([*envelope, body.sha256]).encode("utf-8", "surrogateescape")).digest()
+
+    async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
+        """Record the next hop's refusal of one recipient, and the reply for it."""
+        finding = replies.NEXT_HOP.finding(str(reply)[:300])
+        verdict = Verdict(Outcome.REJECT if reply.code >= 500 else Outcome.DEFER, (finding,), finding)
+        referenced = reply.with_reference(self.reference)
+        try:
+            await self._pipeline.journal.append(self._decision("rcpt", verdict, referenced, recipients=(address,)))
+        except JournalFull:
+            return replies.AUDIT_FULL
+        return referenced
+
+    def _decision(
+        self,
+        phase: str,
+        verdict: Verdict,
+        reply: Reply,
+        body: Body | None = None,
+        message: Message = _EMPTY,
+        modifications: tuple[str, ...] = (),
+        recipients: Sequence[Address] | None = None,
+    ) -> record.Decision:
+        client, entry, pipeline = self._client, self._identity.entry, self._pipeline
+        return record.Decision(
+            reference=self.reference,
+            customer=entry.customer.id,
+            credential=self._identity.credential.name,
+            stream=self._identity.credential.stream,
+            client={"address": client.address, "port": client.port},
+            ehlo=client.ehlo,
+            tls=client.tls,
+            listener=client.listener,
+            phase=phase,
+            reverse_path=self._path.address,
+            recipients=tuple(self.recipients if recipients is None else recipients),
+            header_from=message.mailboxes("from") or (),
+            message_id=message.message_id or None,
+            size=body.size if body else None,
+            sha256=body.sha256 if body and not body.fault else None,
+            header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
+            verdict=verdict.outcome.name.lower(),
+            reply=str(reply),
+            findings=[_as_record(finding) for finding in verdict.findings],
+            clauses=tuple(sorted({f.clause for f in verdict.findings})),
+            modifications=modifications,
+            policy=pipeline.policy_digest,
+            version=pipeline.version,
+            profile=",".join(entry.customer.profiles) or pipeline.profile,
+            mode="observe" if "observe" in (entry.customer.mode, pipeline.policy.mode) else "enforce",
+        )
+
+
+def _reply_for(verdict: Verdict) -> Reply:
+    return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
+
+
+def _as_record(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.code,
+        "clause": finding.clause,
+        "action": finding.action.value,
+        "evidence": finding.evidence,
+        "failed": finding.failed,
+    }
+
+
+def _first(hops: Mapping[str, NextHop]) -> str:
+    return next(iter(hops))

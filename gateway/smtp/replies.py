@@ -1,0 +1,119 @@
+"""What the edge itself answers: fixed replies, and the refusals that no rule makes.
+
+Every reply but greeting and EHLO carries an enhanced status code on each line (RFC 2034 section 4).
+"""
+
+from dataclasses import dataclass
+
+from config.policy import Action
+from filters.model import Finding, Reply
+
+OK = Reply(250, "2.0.0", "Ok")
+SENDER_OK = Reply(250, "2.1.0", "Sender ok")
+RSET_OK = Reply(250, "2.0.0", "Reset")
+BYE = Reply(221, "2.0.0", "Bye")
+AUTH_OK = Reply(235, "2.7.0", "Authentication succeeded")
+AUTH_BAD = Reply(535, "5.7.8", "Authentication credentials invalid")
+AUTH_BUSY = Reply(454, "4.7.0", "Too many authentications at once; try again later")
+AUTH_CANCELLED = Reply(501, "5.7.0", "Authentication cancelled")
+AUTH_AGAIN = Reply(503, "5.5.1", "Already authenticated")
+AUTH_IN_TRANSACTION = Reply(503, "5.5.1", "No AUTH during a mail transaction")
+AUTH_MECHANISM = Reply(504, "5.5.4", "Mechanism not supported; use PLAIN or LOGIN")
+AUTH_NOT_OFFERED = Reply(502, "5.5.1", "AUTH is not offered here")
+AUTH_BASE64 = Reply(501, "5.5.2", "Cannot decode base64")
+TLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
+TLS_READY = Reply(220, "2.0.0", "Ready to start TLS")
+TLS_NOT_OFFERED = Reply(502, "5.5.1", "STARTTLS is not offered here")
+TLS_ACTIVE = Reply(503, "5.5.1", "TLS is active already")
+NO_PARAMETER = Reply(501, "5.5.4", "This command takes no parameter")
+NO_COMMAND = Reply(500, "5.5.1", "Command not recognized")
+EXPN_REFUSED = Reply(502, "5.5.1", "EXPN is not offered")
+VRFY_UNSURE = Reply(252, "2.5.2", "Cannot verify; send mail to find out")
+HELP = Reply(214, "2.0.0", "See RFC 5321 and your operator's customer guide")
+LINE_TOO_LONG = Reply(500, "5.5.2", "Line too long")
+LINE_NOT_CRLF = Reply(500, "5.5.2", "Lines end in CRLF only")
+EHLO_FIRST = Reply(503, "5.5.1", "Send EHLO first")
+EHLO_NAME = Reply(501, "5.5.4", "EHLO needs a domain name or an address literal")
+NESTED_MAIL = Reply(503, "5.5.1", "A mail transaction is open; send RSET first")
+MAIL_FIRST = Reply(503, "5.5.1", "Send MAIL first")
+RCPT_FIRST = Reply(503, "5.5.1", "Send RCPT first")
+NO_VALID_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one transaction; send the rest in another")
+TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections; try again later")
+SHUTTING_DOWN = Reply(421, "4.3.2", "Shutting down; try again")
+TIMED_OUT = Reply(421, "4.4.2", "Timed out waiting for you")
+INTERNAL = Reply(451, "4.3.0", "Internal fault; try again later")
+NO_ROOM = Reply(452, "4.3.1", "Insufficient storage; try again later")
+AUDIT_FULL = Reply(452, "4.3.1", "Decision cannot be recorded; try again later")
+TOO_SLOW = Reply(451, "4.4.1", "Decision took too long; try again later")
+UTF8_SENDER = Reply(550, "5.6.7", "Non-ASCII address needs SMTPUTF8")
+UTF8_RECIPIENT = Reply(553, "5.6.7", "Non-ASCII address needs SMTPUTF8")
+PARAMETER_UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not offered")
+CREDENTIAL_CHANGED = Reply(450, "4.7.0", "Credential was changed; reconnect and authenticate again")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal that the edge makes before or without any rule; policy cannot switch it off."""
+
+    code: str
+    clause: str
+    reply: Reply
+    doc: str
+    fix: str
+
+    def finding(self, evidence: str) -> Finding:
+        """As a finding for the record."""
+        action = Action.REJECT if self.reply.code >= 500 else Action.DEFER
+        return Finding(self.code, self.clause, action, evidence, self.reply, self.fix)
+
+
+AUTH_REQUIRED = Refusal(
+    "AUTH-REQ", "MOD-2.5a", Reply(530, "5.7.0", "Authentication required"),
+    "Only customers may send: by AUTH, or from a network registered for a credential (R-002).",
+    "Authenticate, or ask the operator to register your server's address.",
+)  # fmt: skip
+SUSPENDED = Refusal(
+    "CUSTOMER-SUSPENDED", "MOD-8", Reply(550, "5.7.1", "Sending is suspended for this account; contact the operator"),
+    "The operator has suspended this customer.",
+    "Contact the operator.",
+)  # fmt: skip
+BARE_LINE_END = Refusal(
+    "BARE-LF", "MOD-2.5b", Reply(554, "5.6.0", "Bare CR or LF is not allowed; lines end in CRLF"),
+    "Only CRLF ends a line (RFC 5321 section 2.3.8); anything else lets mail be smuggled past the next server.",
+    "Send CRLF line ends; most mail software does this by itself when it is handed text and not raw bytes.",
+)  # fmt: skip
+NUL = Refusal(
+    "NUL", "MOD-2.5b", Reply(554, "5.6.0", "NUL is not allowed in mail"),
+    "Octet 0 is not allowed in mail (RFC 5322 section 4).",
+    "Send binary content as base64.",
+)  # fmt: skip
+SIZE = Refusal(
+    "SIZE", "MOD-2.6", Reply(552, "5.3.4", "Message is larger than the limit given in EHLO"),
+    "A message is not larger than SIZE in the EHLO reply (RFC 1870).",
+    "Send a smaller message, or a link.",
+)  # fmt: skip
+HEADER_SIZE = Refusal(
+    "HEADER-SIZE", "MOD-2.6", Reply(554, "5.6.0", "Header block is too large"),
+    "The header block is bounded (R-046).",
+    "Send fewer or shorter header fields.",
+)  # fmt: skip
+LOOP = Refusal(
+    "LOOP", "MOD-2.6", Reply(554, "5.4.6", "Routing loop: too many Received fields"),
+    "A message that passed too many servers goes round in a loop (RFC 5321 section 6.3).",
+    "Look for two servers that forward to each other.",
+)  # fmt: skip
+NEXT_HOP = Refusal(
+    "NEXT-HOP", "MOD-2.6", Reply(550, "5.1.1", "Refused by the next hop"),
+    "The next hop refused this recipient or message; its reply stands in the record.",
+    "Read the reply; it is about the recipient's address or mailbox, or the message.",
+)  # fmt: skip
+REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, LOOP, NEXT_HOP)
+
+BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}
+"""`Body.fault` -> refusal; "room" is our own fault and no refusal."""
+
+
+def syntax(text: str, enhanced: str = "5.5.4") -> Reply:
+    """501 with what is wrong (RFC 5321 section 4.2.4)."""
+    return Reply(501, enhanced, text)

@@ -1,0 +1,56 @@
+"""Stores: the registry's parts, opened together and brought up to date."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from config.files import ConfigError
+from config.settings import Settings
+from consent.customers import CustomerStore
+from consent.database import Database
+from consent.heads import HeadStore
+from consent.keys import Secrets
+from consent.repeats import RepeatStore
+from consent.subjects import SubjectStore
+from consent.tokens import TokenStore
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the registry keeps, one store per noun."""
+
+    database: Database
+    secrets: Secrets
+    customers: CustomerStore
+    tokens: TokenStore
+    subjects: SubjectStore
+    heads: HeadStore
+    repeats: RepeatStore
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the registry: makes data_dir and secrets at first use, migrates, checks the secrets' fingerprint.
+
+        Raises ConfigError, `consent.keys.SecretsError` or `consent.database.RegistryError`.
+        """
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"data_dir: {settings.data_dir} cannot be made: {error.strerror}") from None
+        secrets = Secrets.load_or_create(settings.secrets_file)
+        database = Database(settings.registry.url.get_secret_value())
+        database.upgrade()
+        database.check_fingerprint(secrets)
+        return cls(
+            database,
+            secrets,
+            CustomerStore(database),
+            TokenStore(database),
+            SubjectStore(database, secrets),
+            HeadStore(database),
+            RepeatStore(database),
+        )
+
+    def close(self) -> None:
+        """Close every connection. What is asked afterwards opens new ones."""
+        self.subjects.close()
+        self.database.close()

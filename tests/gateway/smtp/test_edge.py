@@ -1,0 +1,76 @@
+"""What sessions share: the offer in EHLO, the bounds on connections, listeners."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from config.files import ConfigError
+from config.policy import Policy
+from config.settings import Listener
+from gateway.smtp.edge import server_context
+from tests.rig.gateway import decisions, running
+from tests.rig.smtpd import Smtpd
+from tests.rig.talk import Talk
+
+
+async def test_the_smaller_size_is_offered_and_before_the_first_probe_no_extension(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        assert gateway.edge.pipeline.size_limit == 10485760 - 4096
+        assert {"8BITMIME", "SMTPUTF8"} <= gateway.edge.pipeline.extensions
+    nobody = Smtpd(port=1)
+    policy = Policy.model_validate({"message": {"max_bytes": 65536}})
+    async with running(tmp_path / "b", hop=nobody, policy=policy) as (gateway, _, linter):
+        assert gateway.edge.pipeline.size_limit == 65536
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.ask("EHLO client.example")
+        assert {"250-PIPELINING", "250-SIZE 65536", "250-AUTH PLAIN LOGIN", "250 ENHANCEDSTATUSCODES"} == {
+            line for line in linter.seen if line.startswith("250") and line != "250-gw.example"
+        }
+        talk.writer.close()
+
+
+async def test_connections_over_the_total_get_421(tmp_path: Path) -> None:
+    async with running(tmp_path, settings={"limits": {"connections": 1}}) as (gateway, _, _):
+        first = await Talk.to(gateway.smtp_addresses[0])
+        host, _, port = gateway.smtp_addresses[0].rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        assert (await reader.readline()).startswith(b"421 4.7.0 ")
+        writer.close()
+        first.writer.close()
+
+
+async def test_a_port_in_use_stops_the_start_and_leaves_nothing_open(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        taken = {"smtp": {"listeners": [{"address": gateway.smtp_addresses[0]}]}}
+        with pytest.raises(ConfigError, match=r"smtp\.listeners: cannot listen on 127\.0\.0\.1:\d+: "):
+            async with running(tmp_path / "b", hop=hop, settings=taken):
+                pass
+        async with running(tmp_path / "b", hop=hop):
+            pass
+
+
+@pytest.mark.parametrize("missing", ["cert", "key"])
+def test_a_certificate_that_cannot_be_read_stops_the_start(tmp_path: Path, missing: str) -> None:
+    (tmp_path / "cert.pem").write_text("no certificate")
+    listener = Listener(
+        address="127.0.0.1:0", tls="starttls", cert_file=tmp_path / ("none" if missing == "cert" else "cert.pem"),
+        key_file=tmp_path / "none",
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="cert_file or key_file cannot be used"):
+        server_context(listener)
+
+
+async def test_refused_strangers_are_counted_and_recorded_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, _, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.ask("EHLO client.example")
+        for _ in range(5):
+            assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("530 ")
+        assert decisions(gateway) == []
+        talk.writer.close()
+        await gateway.stop()
+        records = decisions(gateway, kind="refused")
+        assert [(record["total"], record["counts"]) for record in records] == [
+            (5, [{"client": "127.0.0.1", "reason": "AUTH-REQ", "count": 5}])
+        ]

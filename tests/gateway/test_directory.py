@@ -1,0 +1,97 @@
+"""The directory: who somebody is, now."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from config.customers import Customer, Standing
+from config.policy import Policy
+from consent.customers import StoredCustomer
+from filters.engine import UnknownRule
+from gateway.directory import Directory
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+HASH = "$argon2id$v=19$m=65536,t=3,p=4$a$b"
+
+
+def stored(name: str = "acme", *credentials: dict[str, Any], status: str = "active", **values: Any) -> StoredCustomer:
+    customer = Customer.model_validate(
+        {"id": name, "name": name, "domains": [f"{name}.example"], "credentials": list(credentials), **values}
+    )
+    return StoredCustomer(customer, Standing.model_validate({"status": status}), 1, NOW)
+
+
+def directory(*customers: StoredCustomer) -> Directory:
+    made = Directory(Policy())
+    made.update(customers)
+    return made
+
+
+def test_a_username_is_found_in_any_case() -> None:
+    found = directory(stored("acme", {"username": "App", "password_hash": HASH})).by_username("aPP")
+    assert found is not None
+    assert (found.entry.customer.id, found.credential.name, found.method) == ("acme", "App", "auth")
+
+
+@pytest.mark.parametrize(
+    ("address", "customer"),
+    [("192.0.2.1", "acme"), ("192.0.2.129", "inner"), ("198.51.100.1", None), ("2001:db8::1", "six"),
+     ("::ffff:192.0.2.1", "acme"), ("unknown", None), ("2001:db9::1", None)],
+)  # fmt: skip
+def test_the_most_specific_network_that_holds_an_address(address: str, customer: str | None) -> None:
+    made = directory(
+        stored("acme", {"networks": ["192.0.2.0/24"]}),
+        stored("inner", {"networks": ["192.0.2.128/25"]}),
+        stored("six", {"networks": ["2001:db8::/48"]}),
+    )
+    found = made.by_address(address)
+    assert (found.entry.customer.id if found else None) == customer
+
+
+def test_replacing_a_customer_forgets_what_it_no_longer_has() -> None:
+    made = directory(stored("acme", {"username": "old", "password_hash": HASH}, {"networks": ["192.0.2.0/24"]}))
+    made.update([stored("acme", {"username": "new", "password_hash": HASH})])
+    assert made.by_username("old") is None
+    assert made.by_address("192.0.2.1") is None
+    assert made.by_username("new") is not None
+    assert len(made) == 1
+
+
+def test_a_username_may_move_from_one_customer_to_another_in_one_change() -> None:
+    made = directory(stored("acme", {"username": "app", "password_hash": HASH}), stored("other"))
+    made.update([stored("other", {"username": "app", "password_hash": HASH}), stored("acme")])
+    found = made.by_username("app")
+    assert found is not None
+    assert found.entry.customer.id == "other"
+
+
+def test_an_identity_is_renewed_with_the_new_standing() -> None:
+    made = directory(stored("acme", {"username": "app", "password_hash": HASH}))
+    before = made.by_username("app")
+    assert before is not None
+    assert made.renewed(before) is before
+    made.update([stored("acme", {"username": "app", "password_hash": HASH}, status="suspended")])
+    after = made.renewed(before)
+    assert after is not None
+    assert after.entry.standing.status == "suspended"
+
+
+@pytest.mark.parametrize(
+    "credential", [{"username": "app", "password_hash": HASH + "x"}, {"username": "b", "password_hash": HASH}]
+)
+def test_an_identity_ends_with_its_password_or_credential(credential: dict[str, Any]) -> None:
+    made = directory(stored("acme", {"username": "app", "password_hash": HASH}))
+    before = made.by_username("app")
+    assert before is not None
+    made.update([stored("acme", credential)])
+    assert made.renewed(before) is None
+
+
+def test_unknown_rule_codes_leave_what_was_known_in_force() -> None:
+    made = directory(stored("acme", {"username": "app", "password_hash": HASH}))
+    with pytest.raises(UnknownRule):
+        made.update([stored("acme", actions={"NO-SUCH": "off"})])
+    assert made.by_username("app") is not None
+    assert made.get("acme") is not None
+    assert made.get("nobody") is None

@@ -1,0 +1,152 @@
+r"""Plays SMTP dialogues that are text files; a stranger can extend them.
+
+    == what is shown                  a new connection
+    from 127.0.0.2                    optional: the client's address (127.0.0.2 is customer nets)
+    listener 1                        optional: which listener of the test's gateway
+    next-hop RCPT 550 5.1.1 Unknown   optional: what the next hop does at a moment (tests/rig/smtpd.py)
+    C: MAIL FROM:<ann@acme.example>   the client sends this line and CRLF
+    C raw: a\nb\r\n                   the client sends these octets, backslash escapes read, nothing added
+    C pipelined: ...                  held back and sent together with the next C line
+    S: 250 2.1.0 Sender ok            the server answers this line; "..." stands for anything
+    S: 250-...                        lines of one reply are given one by one; `S*: 250` skips one whole reply
+    closed                            the server has closed the connection
+    expect code ID-FROM               the last decision in the audit has this finding first ("none": accepted)
+    expect messages 1                 so many messages have reached the next hop
+    AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
+    SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
+
+`${B64:text}` in a C line becomes base64 of the text (\0 read), ${PASSWORD} the right password.
+"""
+
+import asyncio
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.app import Gateway
+from tests.rig.gateway import PASSWORD, decisions
+from tests.rig.smtpd import Smtpd
+
+DIALOGS = Path(__file__).parents[1] / "dialogs"
+
+
+@dataclass
+class Dialog:
+    """One dialogue."""
+
+    title: str
+    file: str
+    lines: list[str] = field(default_factory=list)
+
+
+def read_dialogs(pattern: str) -> Iterator[Dialog]:
+    """The dialogues of the files that match."""
+    for path in sorted(DIALOGS.glob(pattern)):
+        for block in ("\n" + path.read_text()).split("\n== ")[1:]:
+            title, _, rest = block.partition("\n")
+            yield Dialog(title.strip(), path.stem, [line for line in rest.splitlines() if line and line[0] != "#"])
+
+
+def expand(text: str) -> str:
+    """Replace ${B64:…} and ${PASSWORD}."""
+    text = text.replace("${PASSWORD}", PASSWORD)
+    return re.sub(
+        r"\$\{B64:([^}]*)\}",
+        lambda found: base64.b64encode(found[1].replace("\\0", "\0").encode()).decode(),
+        text,
+    )
+
+
+class Player:
+    """Plays one dialogue against a gateway."""
+
+    def __init__(self, gateway: Gateway, hop: Smtpd) -> None:
+        self._gateway, self._hop = gateway, hop
+        self._held = b""
+
+    async def play(self, dialog: Dialog) -> None:
+        """Raises AssertionError with the line where the dialogue goes another way."""
+        lines = list(dialog.lines)
+        source, listener = "127.0.0.1", 0
+        while lines and lines[0].split()[0] in ("from", "listener", "next-hop"):
+            word, _, value = lines.pop(0).partition(" ")
+            if word == "from":
+                source = value
+            elif word == "listener":
+                listener = int(value)
+            else:
+                moment, _, act = value.partition(" ")
+                self._hop.on(moment, act or None)
+        host, _, port = self._gateway.smtp_addresses[listener].rpartition(":")
+        before = len(self._hop.accepted)
+        self._reader, self._writer = await asyncio.open_connection(host.strip("[]"), int(port), local_addr=(source, 0))
+        try:
+            assert (await self._read()).startswith("220 ")
+            for line in lines:
+                try:
+                    await self._step(line, before)
+                except AssertionError as error:
+                    raise AssertionError(f"{dialog.file}: {dialog.title}: at {line!r}: {error}") from None
+        finally:
+            self._writer.close()
+
+    async def _step(self, line: str, before: int) -> None:
+        word, _, value = line.partition(": ")
+        if word in ("S", "S*"):
+            await self._hear(value, whole=word == "S*")
+        elif word == "C":
+            await self._send(expand(value).encode() + b"\r\n")
+        elif word == "C pipelined":
+            self._held += expand(value).encode() + b"\r\n"
+        elif word == "C raw":
+            await self._send(expand(value).encode("latin-1").decode("unicode_escape").encode("latin-1"))
+        elif line == "closed":
+            assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
+        elif line.startswith("AUTH "):
+            await self._auth(line.removeprefix("AUTH "))
+        elif line == "SEND":
+            for step in ("C: MAIL FROM:<ann@acme.example>", "S: 250 ...", "C: RCPT TO:<bob@recipient.example>",
+                         "S: 250 ...", "C: DATA", "S: 354 ..."):  # fmt: skip
+                await self._step(step, before)
+        else:
+            self._expect(line, before)
+
+    def _expect(self, line: str, before: int) -> None:
+        _, what, value = line.split()
+        if what == "code":
+            found = decisions(self._gateway)[-1]
+            assert (found["findings"][0]["code"] if found["findings"] else "none") == value
+        elif what == "messages":
+            assert len(self._hop.accepted) - before == int(value)
+        else:
+            raise AssertionError("no such directive")
+
+    async def _hear(self, pattern: str, *, whole: bool) -> None:
+        got = await self._read()
+        while whole and got[3:4] == "-":
+            self._match(f"{pattern}...", got)
+            got = await self._read()
+        self._match(f"{pattern}..." if whole else pattern, got)
+
+    async def _auth(self, username: str) -> None:
+        await self._step("C: EHLO client.example", 0)
+        await self._step("S*: 250", 0)
+        await self._step(f"C: AUTH PLAIN ${{B64:\\0{username}\\0{PASSWORD}}}", 0)
+        await self._step("S: 235 2.7.0 ...", 0)
+
+    async def _send(self, data: bytes) -> None:
+        self._writer.write(self._held + data)
+        self._held = b""
+        await self._writer.drain()
+
+    async def _read(self) -> str:
+        line = await asyncio.wait_for(self._reader.readline(), 10)
+        assert line.endswith(b"\r\n"), f"connection closed, or no CRLF: {line!r}"
+        return line[:-2].decode("ascii")
+
+    @staticmethod
+    def _match(pattern: str, got: str) -> None:
+        regex = ".*".join(re.escape(part) for part in pattern.split("..."))
+        assert re.fullmatch(regex, got), f"got {got!r}"

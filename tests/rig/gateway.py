@@ -1,0 +1,126 @@
+"""A whole gateway inside the test's event loop: real registry, real audit, real sockets, a scriptable next hop."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from config.customers import CustomersFile
+from config.policy import Policy
+from config.settings import Settings
+from gateway.app import Gateway
+from gateway.audit.search import Query
+from gateway.stores import Stores
+from tests.rig.smtpd import Smtpd
+
+PASSWORD = "a right password"
+CUSTOMERS: list[dict[str, Any]] = [
+    {
+        "id": "acme",
+        "name": "Acme Ltd",
+        "domains": ["acme.example", "news.acme.example", "xn--bcher-kva.example"],
+        "credentials": [{"username": "acme-app", "password": PASSWORD}],
+    },
+    {
+        "id": "nets",
+        "name": "Nets Ltd",
+        "domains": ["nets.example"],
+        "credentials": [{"networks": ["127.0.0.2/32"]}],
+    },
+    {
+        "id": "stopped",
+        "name": "Stopped Ltd",
+        "domains": ["stopped.example"],
+        "credentials": [{"username": "stopped-app", "password": PASSWORD}],
+    },
+    {
+        "id": "watched",
+        "name": "Watched Ltd",
+        "domains": ["watched.example"],
+        "mode": "observe",
+        "credentials": [{"username": "watched-app", "password": PASSWORD}],
+    },
+]
+
+
+class Clock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.now
+
+
+_ENHANCED_FREE = re.compile(r"220 \S+ ESMTP|250[ -]|354 |334 ")
+
+
+class ReplyLinter:
+    """Looks at every reply line of a gateway (R-024, R-025); `faults` must stay empty."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.faults: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        """Look at one line, without CRLF."""
+        self.seen.add(line)
+        enhanced = re.match(r"(\d)\d\d[ -](\d)\.\d{1,3}\.\d{1,3} \S", line)
+        if len(line) > 510 or not line.isascii() or any(c < " " for c in line) or (not (enhanced and enhanced[1] == enhanced[2]) and not _ENHANCED_FREE.match(line)):
+            self.faults.append(line)
+
+
+def settings_for(folder: Path, next_hop: str, **changes: Any) -> Settings:
+    """Settings of a gateway in a folder, on free ports."""
+    values: dict[str, Any] = {
+        "hostname": "gw.example",
+        "data_dir": str(folder / "var"),
+        "smtp": {"listeners": [{"address": "127.0.0.1:0", "auth_without_tls": True}]},
+        "next_hops": [{"name": "default", "addresses": [next_hop]}],
+        "operator": {"domains": ["gw.example"], "mailbox": "abuse@gw.example"},
+        "registry": {"url": f"sqlite:///{folder}/var/postern.db"},
+        "http": {"address": "127.0.0.1:0"},
+    }
+    return Settings(**{**values, **changes})
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path,
+    *,
+    hop: Smtpd | None = None,
+    policy: Policy | None = None,
+    customers: list[dict[str, Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> AsyncIterator[tuple[Gateway, Smtpd, ReplyLinter]]:
+    """A gateway that is up; every reply it gave is linted when it goes down."""
+    async with contextlib.AsyncExitStack() as stack:
+        if hop is None:
+            hop = await stack.enter_async_context(Smtpd())
+        chosen, now = settings_for(folder, hop.address, **(settings or {})), clock or Clock()
+        stores = Stores.open(chosen)
+        file = CustomersFile.model_validate({"customers": CUSTOMERS if customers is None else customers})
+        stores.customers.apply(file.customers, now())
+        if any(customer.id == "stopped" for customer in file.customers):
+            stores.customers.suspend("stopped", "complaints", now())
+        stores.close()
+        gateway, linter = Gateway(chosen, policy or Policy(), now), ReplyLinter()
+        await gateway.start()
+        gateway.edge.on_reply = linter
+        try:
+            yield gateway, hop, linter
+        finally:
+            await gateway.stop()
+        assert linter.faults == []
+        assert gateway.evidence.verify().ok
+        gateway.stores.close()
+
+
+def decisions(gateway: Gateway, **query: Any) -> list[dict[str, Any]]:
+    """Decisions in the audit, oldest first, each with its outcome."""
+    return list(gateway.evidence.search(Query(**query)))[::-1]
