@@ -1,0 +1,68 @@
+# Postern. Everything sets itself up in .venv; nothing outside this folder is changed, but for the Debian packages that
+# the tests need, which are installed when you are root.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := build/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --upgrade
+TEST_PACKAGES := postfix libsasl2-modules swaks redis-server postgresql
+
+.PHONY: help run test lint format bench docs mutants lock wheel clean packages
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run  ## start a gateway with a sandbox next hop and send it a demonstration set (ARGS=--once: end after it)
+	$(BIN)/postern demo $(ARGS)
+
+test: .venv/dev packages  ## run all tests (ARGS=... goes to pytest)
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: .venv/dev  ## ruff and mypy, warnings are errors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev  ## format the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev packages  ## measure beside Postfix's before-queue proxy (QUICK=1: within three minutes)
+	$(BIN)/python -m tests.bench.bench $(ARGS)
+
+docs: .venv/dev  ## write the generated pages
+	$(BIN)/postern rules --markdown > docs/rules.md
+
+mutants: .venv/dev  ## mutation run over the engine and the wire handling; unexplained survivors fail
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+wheel: .venv/dev  ## build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+lock:  ## write the requirements files anew: newest versions, with hashes, for Python 3.11 to 3.13
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOCK) -o requirements.lock pyproject.toml
+	$(LOCK) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	printf 'hatchling\neditables\n' | $(LOCK) -c requirements-dev.lock -o requirements-build.lock -
+
+clean:  ## remove everything that was made here
+	rm -rf .venv var dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/run: pyproject.toml requirements.lock requirements-build.lock
+	$(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+packages:
+	@missing=""; for p in $(TEST_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "missing Debian packages:$$missing (as root: apt-get install$$missing)" >&2; exit 1; fi; \
+	sh tests/rig/packages.sh $$missing
