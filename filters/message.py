@@ -5,13 +5,12 @@ ordered list, never a dict, so that doubled fields are seen. Lines end in CRLF o
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from email.errors import MessageDefect, NonASCIILocalPartDefect, ObsoleteHeaderDefect
 from email.headerregistry import HeaderRegistry
 from functools import cached_property
 from mmap import mmap
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from consent.address import Address, AddressError
 
@@ -33,8 +32,7 @@ _LONGEST_PARSED = 16 * 1024
 Defect = Literal["", "no colon", "name is not printable ASCII", "space before the colon", "folded first line"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field as it stands in the message."""
 
     name: str
@@ -79,9 +77,16 @@ class Message:
         """Header fields from top to bottom. A line that is none is a Field with a defect."""
         return tuple(_split(self.header))
 
-    def all(self, name: str) -> list[Field]:
+    def all(self, name: str) -> Sequence[Field]:
         """The fields of a (lower-case) name, from top to bottom."""
-        return [field for field in self.fields if field.name == name]
+        return self._by_name.get(name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Field]]:
+        found: dict[str, list[Field]] = {}
+        for field in self.fields:
+            found.setdefault(field.name, []).append(field)
+        return found
 
     @cached_property
     def message_id(self) -> str:

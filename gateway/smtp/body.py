@@ -90,7 +90,7 @@ class Body:
             self._budget.memory_used += len(data)
             self._parts.append(data)
             return
-        if self._budget.disk_used + self.size > self._budget.disk:
+        if self._budget.disk_used + (len(data) if self._file else self.size) > self._budget.disk:
             self._drop("room")
             return
         try:

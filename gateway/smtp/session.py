@@ -67,6 +67,7 @@ class Session(SMTP):
         self.envelope = None
         self._original_transport = None
         self._timeout_handle = None
+        self._heard = 0.0
         self._timeout_duration = edge.limits.command_timeout
         self._handle_hooks = {}
         self._edge, self._listener = edge, listener
@@ -93,8 +94,7 @@ class Session(SMTP):
         """The client is gone. What is being forwarded goes on: its outcome must be recorded."""
         self._ended = True
         self._wake()
-        if self._timeout_handle is not None:
-            self._timeout_handle.cancel()
+        self._stop_timeout()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         self.transport = None
 
@@ -112,11 +112,26 @@ class Session(SMTP):
             cast(asyncio.ReadTransport, self.transport).pause_reading()
         self._wake()
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """The client is heard of. aiosmtpd makes a new timer for each command; here one looks now and then."""
+        self._heard = self.loop.time()
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_later(self._timeout_duration, self._timeout_cb)
+
+    def _stop_timeout(self) -> None:
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+            self._timeout_handle = None
+
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
     def _timeout_cb(self) -> None:
+        left = self._heard + self._timeout_duration - self.loop.time()
+        if left > 0:
+            self._timeout_handle = self.loop.call_later(left, self._timeout_cb)
+            return
         log.info("%s timed out", self._peer)
         if self.transport is not None:
             self._say(replies.TIMED_OUT)
@@ -458,8 +473,7 @@ class Session(SMTP):
         try:
             await self._receive(body)
             # From here on the next hop's time counts, not the client's silence.
-            assert self._timeout_handle is not None
-            self._timeout_handle.cancel()
+            self._stop_timeout()
             closing = await transaction.finish(body)
             self._transaction, told = None, False
             try:

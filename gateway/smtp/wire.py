@@ -20,6 +20,7 @@ _PATH = re.compile(
     r"(?P<word>FROM|TO):[ ]?<(?P<path>(?:\"(?:[^\"\\]|\\.)*+\"|[^<>\"\s])*+)>(?:[ ]+(?P<parameters>.*))?\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[!-<>-~]+))?\Z")
 _EHLO_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?|\[[A-Za-z0-9:.-]{2,64}\])\Z")
 
@@ -51,7 +52,7 @@ def split_command(line: bytes) -> tuple[str, str]:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise SyntaxFault("command is not ASCII or UTF-8") from None
-    if any(c < " " or c == "\x7f" for c in text):
+    if _CONTROL.search(text):
         raise SyntaxFault("control characters in a command")
     verb, _, argument = text.partition(" ")
     if not verb.isascii():

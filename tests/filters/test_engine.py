@@ -98,6 +98,7 @@ def test_a_broken_rule_defers_and_says_nothing(action: Action, error: Exception)
     assert verdict.decisive.action is Action.DEFER
     assert verdict.decisive.failed
     assert verdict.decisive.evidence == f"rule failed: {type(error).__name__}"
+    assert (verdict.decisive.code, verdict.decisive.clause, verdict.decisive.fix) == ("A-B", "MOD-9", "Fix it.")
 
 
 def test_a_broken_rule_never_bounces_and_a_finding_still_does() -> None:
@@ -137,11 +138,24 @@ def test_observe_mode_records_everything_and_refuses_nothing(who: str) -> None:
 
 
 def test_at_mail_only_mail_rules_are_asked_and_at_data_all() -> None:
-    rules = (made("A-A", "a", phase=Phase.MAIL), made("A-B", "b"))
+    rules = (made("A-A", "a"), made("A-B", "b", phase=Phase.MAIL), made("A-C", "c"), made("A-D", "d", phase=Phase.MAIL))
     bound = bind(Policy(), rules=rules)
     at_mail = evaluate(bound, MESSAGE, FACTS, Policy(), Phase.MAIL)
-    assert [f.code for f in at_mail.findings] == ["A-A"]
-    assert [f.code for f in evaluate(bound, MESSAGE, FACTS, Policy()).findings] == ["A-A", "A-B"]
+    assert [f.code for f in at_mail.findings] == ["A-B", "A-D"]
+    assert [f.code for f in evaluate(bound, MESSAGE, FACTS, Policy()).findings] == ["A-A", "A-B", "A-C", "A-D"]
+
+
+def test_a_rule_gets_the_message_the_facts_and_the_policy() -> None:
+    policy, seen = Policy(actions={"A-B": Action.REJECT}), []
+
+    def check(message: Message, facts: Facts, policy: Policy) -> str | None:
+        """Sees what it is given."""
+        seen.append((message, facts, policy))
+        return None
+
+    found = rule("A-B", clause="MOD-9", default=Action.OBSERVE, reply=Reply(550, "5.7.1", "x"), fix="x.")(check)
+    evaluate(bind(policy, rules=(found,)), MESSAGE, FACTS, policy)
+    assert seen == [(MESSAGE, FACTS, policy)]
 
 
 def test_unknown_codes_are_refused_with_the_nearest() -> None:

@@ -97,13 +97,12 @@ class Postern:
         self.process.kill()
 
     def copy(self, folder: Path) -> "Postern":
-        """The same installation in another folder, not started, on the same ports."""
+        """The same installation in another folder, on other ports, not started."""
         shutil.copytree(self.folder, folder)
-        other = object.__new__(Postern)
-        other.folder, other.port, other.http_port = folder, self.port, self.http_port
-        other._customers, other._settings = (), self._settings
-        other.process = Process([POSTERN, "serve"], folder / "log", folder=folder)
-        return other
+        other = Postern(folder, 0, customers=())
+        ours = ("smtp", "http")
+        other._settings = {**self._settings, **{name: other._settings[name] for name in ours}}
+        return other.prepare()
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """One of its commands, in its folder, whatever its status."""

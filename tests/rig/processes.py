@@ -6,6 +6,7 @@ SIGTERM, then with SIGKILL to its whole process group.
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,12 +27,16 @@ class RigError(Exception):
 def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port that nothing listens on now.
 
-    It is held by nobody after this call: the server it is meant for is to be started at once.
+    It is held by nobody after this call: the server it is meant for is to be started at once. It lies below those that
+    the system gives to outgoing connections, so that none of these takes it while its server is down for a moment (and
+    no client that keeps trying to reach that server gets connected to itself).
     """
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(min(10_000, lowest - 1000), lowest)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def wait_until(done: Callable[[], bool], timeout: float, what: str) -> None:

@@ -50,6 +50,38 @@ def test_wire_in_pieces_keeps_dots_at_every_line_start(line: int) -> None:
     assert b"".join(Wire(message, 0)) == stuff(message, line_start=True)
 
 
+@pytest.mark.parametrize("line", [262_143, 262_144, 262_145, 524_287, 524_288, 700_000])
+@pytest.mark.parametrize("before", [b"", b"a\r\n", b".\r\n"])
+def test_a_line_longer_than_a_piece_stays_whole(line: int, before: bytes) -> None:
+    message = before + b"." + b"." * line + b"\r\n.\r\n" + b"z" * line + b"\r\n"
+    pieces = list(Wire(message, 0))
+    assert b"".join(pieces) == stuff(message, line_start=True)
+    assert len(pieces) > 1
+    assert all(pieces)
+
+
+def test_a_line_end_astride_two_pieces_starts_a_line() -> None:
+    for line in range(262_138, 262_148):
+        message = b"x" * line + b"\r\n.hidden\r\n" + b"y" * 300_000 + b"\r\n"
+        assert b"".join(Wire(message, 0)) == stuff(message, line_start=True)
+
+
+@pytest.mark.parametrize(("size", "fault"), [(1000, ""), (1002, "size")])
+def test_the_limit_itself_is_allowed(size: int, fault: str) -> None:
+    body = received(b"x" * (size - 2) + b"\r\n", 100, limit=1000)
+    assert body.fault == fault
+    body.close()
+
+
+def test_the_budgets_themselves_are_allowed() -> None:
+    for budget, size in ((Budget(1000, 0), 1000), (Budget(PLENTY, 3 * IN_MEMORY), 3 * IN_MEMORY)):
+        body = received(b"x" * (size - 2) + b"\r\n", 65536, budget)
+        assert body.fault == ""
+        assert len(body.view()) == size
+        assert budget.exhausted
+        body.close()
+
+
 def test_wire_can_be_iterated_again_for_a_replay() -> None:
     wire = Wire(b"a\r\n.b\r\n", 0)
     assert b"".join(wire) == b"".join(wire) == b"a\r\n..b\r\n"

@@ -231,11 +231,11 @@ async def test_a_silent_client_is_sent_away(tmp_path: Path) -> None:
 
 
 async def test_a_slow_next_hop_is_no_silence_of_the_client(tmp_path: Path) -> None:
-    async with running(tmp_path, settings={"limits": {"command_timeout": 0.3}}) as (gateway, hop, _):
+    async with running(tmp_path, settings={"limits": {"command_timeout": 1.5}}) as (gateway, hop, _):
         talk = await Talk.to(gateway.smtp_addresses[0])
         await talk.login()
         await talk.up_to_data()
-        hop.on("DOT", Later(0.8))
+        hop.on("DOT", Later(2.0))
         assert (await talk.ask(CLEAN)).startswith("250 ")
         talk.writer.close()
 
