@@ -30,6 +30,7 @@ from gateway.stores import Stores
 
 log = logging.getLogger("postern")
 
+_LAST_SECONDS = 2.0
 PROCESS = "gateway"
 """The name of this process's chain under data_dir/audit."""
 
@@ -64,18 +65,34 @@ class Gateway:
         settings, loop = self.settings, asyncio.get_running_loop()
         stack.callback(self.stores.close)
         self.changes.load()
-        on = frozenset(bound.rule.code for bound in bind(self.policy))
-        self.metrics.switched_off(RULES, on)
-        self.journal = self.evidence.open(PROCESS, version=self.version, wait_seconds=0)
+        self.metrics.switched_off(RULES, frozenset(bound.rule.code for bound in bind(self.policy)))
+        # Off the loop: the last segment is read whole.
+        self.journal = await asyncio.to_thread(self.evidence.open, PROCESS, version=self.version, wait_seconds=0)
         stack.push_async_callback(self.journal.close)
         stack.push_async_callback(self.repeats.close)
         self.hops = {
             hop.name: NextHop(hop, hostname=settings.hostname, clock=loop.time, on_alarm=self.metrics.alarm)
             for hop in settings.next_hops
         }
+        authenticator = Authenticator(self.directory, loop.time)
+        stack.callback(authenticator.close)
+        self.edge = self._make_edge(authenticator)
+        # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
+        stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
         for hop in self.hops.values():
             stack.push_async_callback(hop.close)
         await asyncio.gather(*(hop.start() for hop in self.hops.values()))
+        http = HttpServer(self)
+        self.http_address = await http.open()
+        stack.push_async_callback(http.close)
+        stack.push_async_callback(self._stop_tasks)
+        stack.push_async_callback(self.edge.close, settings.limits.drain_timeout)
+        self.smtp_addresses = await self.edge.open()
+        for work in (self.changes.follow(), self._every_minute(), self._every_day()):
+            self._tasks.append(loop.create_task(work))
+
+    def _make_edge(self, authenticator: Authenticator) -> Edge:
+        settings = self.settings
         pipeline = Pipeline(
             hostname=settings.hostname,
             operator=settings.operator,
@@ -90,9 +107,7 @@ class Gateway:
             metrics=self.metrics,
             clock=self.clock,
         )
-        authenticator = Authenticator(self.directory, loop.time)
-        stack.callback(authenticator.close)
-        self.edge = Edge(
+        return Edge(
             hostname=settings.hostname,
             limits=settings.limits,
             listeners=settings.smtp.listeners,
@@ -103,14 +118,6 @@ class Gateway:
             metrics=self.metrics,
             clock=self.clock,
         )
-        http = HttpServer(self)
-        self.http_address = await http.open()
-        stack.push_async_callback(http.close)
-        stack.push_async_callback(self._stop_tasks)
-        stack.push_async_callback(self.edge.close, settings.limits.drain_timeout)
-        self.smtp_addresses = await self.edge.open()
-        for work in (self.changes.follow(), self._every_minute(), self._every_day()):
-            self._tasks.append(loop.create_task(work))
 
     async def stop(self) -> None:
         """Drain SMTP, then close the rest in the reverse order of the start."""

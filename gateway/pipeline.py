@@ -32,6 +32,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from ulid import ULID
 
@@ -50,7 +51,7 @@ from gateway.metrics import Metrics
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
 from gateway.repeats import Repeats
-from gateway.smtp import replies
+from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget, Wire
 from gateway.smtp.wire import Path
 
@@ -71,6 +72,8 @@ class Client:
     """Version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; None in clear."""
     protocol: str
     """For Received: SMTP, ESMTP, ESMTPA, ESMTPS or ESMTPSA (RFC 3848)."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether it has hung up by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,8 @@ class Transaction:
             identity.credential.next_hop or identity.entry.customer.next_hop or _first(pipeline.hops)
         )
         self._onward: HopTransaction | None = None
+        self._recording = False
+        """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
 
     def facts(self) -> Facts:
         """The facts as they stand now."""
@@ -225,6 +230,8 @@ class Transaction:
                 return Closing(decided.reply)
             return await self._forward(body, decided.change)
         except TimeoutError:
+            if self._recording:
+                self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
             return Closing(replies.TOO_SLOW)
         except JournalFull as error:
@@ -263,68 +270,69 @@ class Transaction:
         )
         change = transform.change(message, trace, pipeline.own_names)
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
+        self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change.modifications))
         return _Decided(verdict, accepted, change)
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
         if current is not None and current.entry.standing.status == "suspended":
             return replies.SUSPENDED.finding("suspended during the transaction")
-        if body.fault:
-            detail = f"{body.size} octets, limit {self._pipeline.size_limit}" if body.fault == "size" else body.fault
-            return replies.BODY_FAULTS[body.fault].finding(detail)
-        bounds = self._pipeline.policy.message
-        if message.body_start > bounds.max_header_bytes:
-            return replies.HEADER_SIZE.finding(f"{message.body_start} octets, limit {bounds.max_header_bytes}")
-        count = len(message.all("received"))
-        if count > bounds.max_received:
-            return replies.LOOP.finding(f"{count} Received fields, limit {bounds.max_received}")
-        return None
+        return refusals.of_message(body, message, self._pipeline.size_limit, self._pipeline.policy.message)
 
     async def _forward(self, body: Body, change: transform.Change) -> Closing:
         """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""
         digest = self._digest(body)
         customer = self._identity.entry.customer.id
-        first = self._pipeline.repeats.find(customer, digest)
+        repeats = self._pipeline.repeats
+        first = repeats.find(customer, digest)
         if first:
             return Closing(
                 Reply(250, "2.0.0", f"Accepted already; ref {first}"),
                 lambda told: self._conclude_repeat(told, digest, first),
             )
+        early = repeats.on_the_way(customer, digest)
+        if early:
+            reply = replies.ON_THE_WAY.with_reference(self.reference)
+            return Closing(reply, lambda told: self._note("deferred", told=told, repeat_of=early))
         onward = self._onward or self._open()
         self._onward = None
-        delivery = await onward.send(
-            change.head, Wire(body.view(), change.keep_from), dot_timeout=self._pipeline.limits.dot_timeout
-        )
+        repeats.depart(customer, digest, self.reference, self._client.gone)
+        try:
+            delivery = await onward.send(
+                change.head, Wire(body.view(), change.keep_from), dot_timeout=self._pipeline.limits.dot_timeout
+            )
+        except Exception:
+            repeats.arrive(customer, digest, self.reference)
+            self._note("unknown" if onward.dot_sent else "deferred")
+            raise
         reply = delivery.reply.with_reference(self.reference)
         if delivery.outcome == "accepted":
             reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
         return Closing(reply, lambda told: self._conclude(told, digest, delivery))
 
     def _conclude(self, told: bool, digest: bytes, delivery: Delivery) -> None:
-        hop = self.hop
+        hop, repeats, customer = self.hop, self._pipeline.repeats, self._identity.entry.customer.id
         assert hop is not None
-        self._pipeline.journal.note(
-            record.Outcome(
-                reference=self.reference,
-                outcome=delivery.outcome,
-                next_hop=f"{hop.name} {delivery.address}",
-                reply=delivery.answer,
-                told=told,
-                accepted=len(self.recipients) if delivery.outcome == "accepted" else 0,
-                refused=0 if delivery.outcome == "accepted" else len(self.recipients),
-            )
-        )
-        self._pipeline.metrics.outcomes.labels(delivery.outcome).inc()
+        self._note(delivery.outcome, told=told, next_hop=f"{hop.name} {delivery.address}", reply=delivery.answer)
         if delivery.outcome == "accepted" and not told:
-            self._pipeline.repeats.remember(self._identity.entry.customer.id, digest, self.reference)
+            repeats.remember(customer, digest, self.reference)
+        repeats.arrive(customer, digest, self.reference)
 
     def _conclude_repeat(self, told: bool, digest: bytes, first: str) -> None:
-        self._pipeline.journal.note(
-            record.Outcome(self.reference, "repeat", told=told, repeat_of=first, accepted=len(self.recipients))
-        )
-        self._pipeline.metrics.outcomes.labels("repeat").inc()
+        self._note("repeat", told=told, repeat_of=first)
         if told:
             self._pipeline.repeats.forget(self._identity.entry.customer.id, digest)
+
+    def _note(self, outcome: str, **more: Any) -> None:
+        """The outcome record of an accepting decision; `more` are its other members."""
+        passed = outcome in ("accepted", "repeat")
+        count = len(self.recipients)
+        self._pipeline.journal.note(
+            record.Outcome(
+                self.reference, outcome, accepted=count if passed else 0, refused=0 if passed else count, **more
+            )
+        )
+        self._pipeline.metrics.outcomes.labels(outcome).inc()
 
     def _open(self) -> HopTransaction:
         assert self.hop is not None

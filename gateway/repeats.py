@@ -2,6 +2,10 @@
 
 A byte-identical repeat within five days is answered 250 with the first reference and not forwarded again. Held in
 memory, written to the registry so that other nodes and a restart know too. Forgotten once the client was told.
+
+A client that has hung up may repeat its message before the next hop has answered the first copy. Until that answer is
+there, the repeat can be neither sent (it may make a duplicate) nor called accepted: this node knows which messages are
+on their way, and the repeat is put off.
 """
 
 import asyncio
@@ -23,12 +27,34 @@ class Repeats:
     def __init__(self, store: RepeatStore, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
         self._known: dict[tuple[str, bytes], tuple[str, datetime]] = {}
+        self._on_the_way: dict[tuple[str, bytes], dict[str, Callable[[], bool]]] = {}
         self._writing: set[asyncio.Task[None]] = set()
+        # A later write must not overtake an earlier one: a row that is put after it was deleted stays for five days,
+        # and would swallow a message.
+        self._in_order = asyncio.Lock()
 
     def find(self, customer: str, digest: bytes) -> str | None:
         """The first reference, or None."""
         found = self._known.get((customer, digest))
         return found[0] if found and found[1] > self._clock() - KEPT else None
+
+    def on_the_way(self, customer: str, digest: bytes) -> str | None:
+        """The reference of an identical message that is at the next hop while its client is gone, or None."""
+        for reference, gone in self._on_the_way.get((customer, digest), {}).items():
+            if gone():
+                return reference
+        return None
+
+    def depart(self, customer: str, digest: bytes, reference: str, gone: Callable[[], bool]) -> None:
+        """A message is sent to the next hop; `gone` tells whether its client has hung up. Ends with `arrive`."""
+        self._on_the_way.setdefault((customer, digest), {})[reference] = gone
+
+    def arrive(self, customer: str, digest: bytes, reference: str) -> None:
+        """What became of it is known. Harmless when repeated."""
+        same = self._on_the_way.get((customer, digest), {})
+        same.pop(reference, None)
+        if not same:
+            self._on_the_way.pop((customer, digest), None)
 
     def remember(self, customer: str, digest: bytes, reference: str) -> None:
         """The next hop has it, the client does not know."""
@@ -61,7 +87,8 @@ class Repeats:
     def _in_background(self, write: Callable[[], object]) -> None:
         async def run() -> None:
             try:
-                await asyncio.to_thread(write)
+                async with self._in_order:
+                    await asyncio.to_thread(write)
             except RegistryError as error:
                 # This node still knows; after a restart the repeat would be forwarded again.
                 log.warning("repeat not stored: %s", error)

@@ -1,7 +1,6 @@
 """The command `postern`. Each subcommand lives in its own module and is imported only when it is called."""
 
 from importlib import import_module
-from importlib.metadata import version
 
 import click
 
@@ -36,7 +35,7 @@ class _Lazy(click.Group):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("postern"), prog_name="postern")
+@click.version_option(package_name="postern", prog_name="postern")
 def main() -> None:
     """Postern: an outbound mail compliance gateway.
 

@@ -1,7 +1,7 @@
 """`postern audit`: search and verify."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -9,7 +9,7 @@ import click
 from config.settings import Settings
 from consent.address import Address, AddressError
 from gateway.audit.search import Query
-from gateway.cli.context import config_option, fail, json_option, open_stores, show, utc_now
+from gateway.cli.context import config_option, fail, json_option, open_stores, printable, show, utc_now
 from gateway.evidence import Evidence
 
 
@@ -27,7 +27,10 @@ def _time(context: click.Context, parameter: click.Parameter, value: str | None)
         raise click.BadParameter("not an ISO 8601 time such as 2026-11-20T10:00:00Z") from None
     if time.tzinfo is None:
         raise click.BadParameter("needs a zone, such as 2026-11-20T10:00:00Z or +01:00")
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise click.BadParameter("is beyond the calendar") from None
 
 
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> Address | None:
@@ -129,9 +132,9 @@ def verify(settings: Settings, as_json: bool) -> None:
             f"{report.records} records of {len(report.processes)} process(es): {'intact' if report.ok else 'DAMAGED'}"
         )
         for fault in report.faults:
-            click.echo(f"fault  {fault}")
+            click.echo(f"fault  {printable(fault)}")
         if report.more_faults:
             click.echo(f"fault  and {report.more_faults} more")
         for note in report.notes:
-            click.echo(f"note   {note}")
+            click.echo(f"note   {printable(note)}")
     raise SystemExit(0 if report.ok else 1)

@@ -1,34 +1,70 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from config.policy import MessageBounds, Policy
 from config.settings import Settings
 from consent.address import Address, AddressError
-from consent.customers import UnknownCustomer
+from consent.customers import StoredCustomer, UnknownCustomer
 from filters.engine import UnknownRule, bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Finding, Outcome
-from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
-from gateway.smtp import replies
+from filters.model import Facts, Finding, Outcome, Phase, Verdict
+from gateway.cli.context import (
+    checked_policy,
+    config_option,
+    fail,
+    json_option,
+    open_stores,
+    printable,
+    utc_now,
+)
+from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
+from gateway.smtp.wire import stuff
+
+_UNBOUNDED = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What SMTP would answer, and when."""
+
+    verdict: Verdict
+    answered: str
+    """`MAIL`, or `DATA` (its final dot)."""
+    also: tuple[Finding, ...] = ()
+    """What would be found besides, once the answer at MAIL is put right."""
+
+    @property
+    def reply(self) -> str:
+        """The reply, without the reference and what the next hop says."""
+        decisive = self.verdict.decisive
+        return str(decisive.reply) if decisive else "250 2.0.0 Accepted"
 
 
 @click.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--customer", required=True, help="As which customer.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--customer", required=True, metavar="ID", help="As which customer.")
 @click.option(
-    "--mail-from", default=None, help="Reverse-path; by default the first mailbox of From. '<>' is the null one."
+    "--mail-from",
+    metavar="ADDRESS",
+    help="Reverse-path; by default the first mailbox of From. '<>' is the null one.",
 )
-@click.option("--rcpt", "recipients", multiple=True, help="A recipient; may be given several times.")
+@click.option("--rcpt", "recipients", metavar="ADDRESS", multiple=True, help="A recipient; may be given several times.")
 @json_option
 @config_option
 def command(
     file: Path, customer: str, mail_from: str | None, recipients: tuple[str, ...], as_json: bool, settings: Settings
 ) -> None:
     """Explain the verdict on FILE (an .eml) as if CUSTOMER sent it; nothing is sent and nothing recorded.
+
+    It is judged as SMTP does it: what is refused at MAIL, then what the edge refuses, then the rules. A file whose
+    lines end in LF only is read as the mail program that sends it would send it, with CRLF. What only the next hop
+    can say, such as a smaller size limit, is not known here.
 
     Exit status 0: it would be forwarded. 1: it would be deferred or refused. 2: wrong use.
 
@@ -38,67 +74,130 @@ def command(
     policy = checked_policy(settings)
     try:
         stored = open_stores(settings).customers.get(customer)
-    except UnknownCustomer:
-        fail(f"no customer '{customer}'; see: postern customers list")
+    except UnknownCustomer as error:
+        fail(f"{error}; see: postern customers list", 2)
+    data, size = _read(file, policy.message.max_bytes)
     try:
-        # A file has the line ends of its system; on the wire there is only CRLF.
-        data = file.read_bytes()
+        path = _reverse_path(mail_from, data)
+        to = tuple(Address.parse(each.strip("<>")) for each in recipients)
+        checked = judge(stored, policy, path, to, data, size)
+    except AddressError as error:
+        fail(f"--mail-from or --rcpt: {error}", 2)
+    except UnknownRule as error:
+        fail(f"customer {customer!r}: {error}; apply its file again without it", 2)
+    _show(checked, as_json, "observe" in (stored.customer.mode, policy.mode))
+    raise SystemExit(0 if checked.verdict.outcome is Outcome.ACCEPT else 1)
+
+
+def judge(
+    stored: StoredCustomer,
+    policy: Policy,
+    path: Address | None,
+    recipients: tuple[Address, ...],
+    data: bytes,
+    size: int = 0,
+) -> Checked:
+    """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
+
+    `size` is the message's in octets where `data` is only its beginning.
+
+    The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
+    """
+    customer = stored.customer
+    if not customer.credentials:
+        fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
+    rules = bind(policy, customer.actions)
+    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients)
+    at_data = _at_data(policy.message, data, size)
+    message = Message(b"" if at_data and at_data.code in _UNREAD else data)
+    whole = evaluate(rules, message, facts, policy)
+    if at_data:
+        whole = Verdict(Outcome.REJECT, (at_data,), at_data)
+    if stored.standing.status == "suspended":
+        finding = replies.SUSPENDED.finding(f"suspended since {stored.standing.since}: {stored.standing.reason}")
+        return Checked(Verdict(Outcome.REJECT, (finding,), finding), "MAIL", whole.findings)
+    at_mail = evaluate(rules, Message(b""), facts, policy, Phase.MAIL)
+    if at_mail.decisive:
+        return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))
+    return Checked(whole, "DATA")
+
+
+_UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())
+
+
+def _at_data(bounds: MessageBounds, data: bytes, size: int) -> Finding | None:
+    """What the edge refuses at the final dot, by the code that does it there."""
+    if size > bounds.max_bytes:
+        return replies.SIZE.finding(f"{size} octets, limit {bounds.max_bytes}")
+    body = Body(Budget(_UNBOUNDED, _UNBOUNDED), bounds.max_bytes, None)
+    try:
+        body.add(stuff(data, line_start=True))
+        body.end()
+        if body.fault == "room":
+            fail("no room for the message in the folder for temporary files; set TMPDIR to another", 2)
+        return refusals.of_message(body, Message(b"" if body.fault else data), bounds.max_bytes, bounds)
+    finally:
+        body.close()
+
+
+def _read(file: Path, limit: int) -> tuple[bytes, int]:
+    """The message as it goes over the wire, or the beginning of one that is too large anyway, and the file's size."""
+    try:
+        with file.open("rb") as source:
+            data = source.read(limit + 1)
+            size = len(data) if len(data) <= limit else max(len(data), file.stat().st_size)
     except OSError as error:
         fail(f"{file}: cannot be read: {error.strerror}", 2)
     if b"\r\n" not in data:
+        # A file has the line ends of its system; on the wire there is only CRLF.
         data = data.replace(b"\n", b"\r\n")
-    message = Message(data)
-    try:
-        path = _reverse_path(mail_from, message)
-        to = tuple(Address.parse(each) for each in recipients)
-        rules = bind(policy, stored.customer.actions)
-    except (AddressError, UnknownRule) as error:
-        fail(str(error), 2)
-    credential = stored.customer.credentials[0] if stored.customer.credentials else None
-    if credential is None:
-        fail(f"customer '{customer}' has no credential, so it cannot send at all")
-    findings = _edge(data, policy.message.max_bytes, stored.standing.status == "suspended")
-    verdict = evaluate(rules, message, Facts(utc_now(), stored.customer, credential, path, to), policy)
-    outcome = Outcome.REJECT if findings else verdict.outcome
-    decisive = findings[0] if findings else verdict.decisive
-    findings += verdict.findings
-    reply = str(decisive.reply) if decisive else "250 2.0.0 Accepted"
-    if as_json:
-        shown = [
-            {"code": f.code, "clause": f.clause, "action": f.action.value, "evidence": f.evidence, "fix": f.fix}
-            for f in findings
-        ]
-        click.echo(json.dumps({"verdict": outcome.name.lower(), "reply": reply, "findings": shown}, indent=2))
-    else:
-        _explain(outcome, reply, findings, stored.customer.mode == "observe" or policy.mode == "observe")
-    raise SystemExit(0 if outcome is Outcome.ACCEPT else 1)
+    return (data if data.endswith(b"\r\n") else data + b"\r\n"), size
 
 
-def _reverse_path(text: str | None, message: Message) -> Address | None:
+def _reverse_path(text: str | None, data: bytes) -> Address | None:
     if text is None:
-        mailboxes = message.mailboxes("from")
+        mailboxes = Message(data).mailboxes("from")
         return mailboxes[0] if mailboxes else None
     return None if text in ("", "<>") else Address.parse(text.strip("<>"))
 
 
-def _edge(data: bytes, limit: int, suspended: bool) -> list[Finding]:
-    """What the SMTP edge would refuse before any rule."""
-    found = [replies.SUSPENDED.finding("the customer is suspended")] if suspended else []
-    body = Body(Budget(1 << 40, 1 << 40), limit, None)
-    body.add(data.replace(b"\r\n.", b"\r\n.."))
-    body.end()
-    if body.fault in replies.BODY_FAULTS:
-        found.append(replies.BODY_FAULTS[body.fault].finding(body.fault))
-    body.close()
-    return found
-
-
-def _explain(outcome: Outcome, reply: str, findings: list[Finding], observing: bool) -> None:
-    click.echo(f"verdict  {outcome.name.lower()}")
-    click.echo(f"reply    {reply}")
+def _show(checked: Checked, as_json: bool, observing: bool) -> None:
+    verdict = checked.verdict.outcome.name.lower()
+    if as_json:
+        shown = {
+            "verdict": verdict,
+            "reply": checked.reply,
+            "answered": checked.answered,
+            "findings": [_as_json(each) for each in checked.verdict.findings],
+            "also": [_as_json(each) for each in checked.also],
+        }
+        click.echo(json.dumps(shown, indent=2))
+        return
+    click.echo(f"verdict  {verdict}")
+    click.echo(f"reply    {checked.reply}")
+    click.echo(f"at       {checked.answered}")
     if observing:
         click.echo("mode     observe: findings are recorded and nothing is refused by rule")
-    for finding in findings:
-        click.echo(f"\n{finding.code}  ({finding.action.value}, clause {finding.clause})")
-        click.echo(f"  found  {finding.evidence}")
-        click.echo(f"  fix    {finding.fix}")
+    for finding in checked.verdict.findings:
+        _explain(finding)
+    if checked.also:
+        click.echo("\nOnce that is put right, there is more:")
+    for finding in checked.also:
+        _explain(finding)
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "code": finding.code,
+        "clause": finding.clause,
+        "action": finding.action.value,
+        "evidence": finding.evidence,
+        "reply": str(finding.reply),
+        "fix": finding.fix,
+    }
+
+
+def _explain(finding: Finding) -> None:
+    click.echo(f"\n{finding.code}  ({finding.action.value}, clause {finding.clause})")
+    click.echo(f"  found  {printable(finding.evidence)}")
+    click.echo(f"  fix    {finding.fix}")

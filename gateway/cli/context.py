@@ -1,11 +1,13 @@
 """What commands share: the --config option, the stores, failing plainly, and the audit of operators' acts."""
 
+import contextlib
+import errno
 import functools
 import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +23,10 @@ from config.settings import Settings, load_settings
 from consent.database import RegistryError
 from consent.keys import SecretsError
 from filters.engine import UnknownRule, bind, check_codes
-from gateway.audit.errors import JournalError
+from gateway.audit.errors import JournalError, JournalLocked
 from gateway.audit.record import Act
 from gateway.evidence import Evidence
 from gateway.stores import Stores
-
-__all__ = ["Stores", "config_option", "fail", "json_option", "open_stores", "record_action", "show", "utc_now"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,15 +53,29 @@ def config_option(function: Callable[P, R]) -> Callable[..., R]:
     )  # fmt: skip
     @functools.wraps(function)
     def wrapper(*args: Any, config: Path, **kwargs: Any) -> R:
-        try:
+        with plainly():
             kwargs["settings"] = load_settings(config)
             return function(*args, **kwargs)
-        except (ConfigError, SecretsError) as error:
-            fail(str(error), 2)
-        except (RegistryError, JournalError) as error:
-            fail(str(error), 2)
 
     return wrapper
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """End the command with status 2 and one line for each thing that is wrong, whatever an operator can put wrong."""
+    try:
+        yield
+    except (ConfigError, SecretsError, RegistryError) as error:
+        fail(str(error), 2)
+    except JournalLocked as error:
+        fail(f"{error}; another `postern serve` has this data_dir: stop it, or name another data_dir", 2)
+    except JournalError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # who reads our output has gone; click ends without a word
+        place = f"{error.filename}: " if error.filename else ""
+        fail(f"{place}{error.strerror or error}", 2)
 
 
 def json_option(function: Callable[P, R]) -> Callable[P, R]:
@@ -70,12 +84,19 @@ def json_option(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def show(rows: Sequence[Mapping[str, object]], as_json: bool, columns: Iterable[str] = ()) -> None:
-    """Print rows as a table, or as a JSON list."""
+    """Print rows as a table, in which no cell can steer the terminal, or as a JSON list."""
     if as_json:
         click.echo(json.dumps(list(rows), indent=2, default=str))
         return
     names = list(columns) or list(rows[0] if rows else {})
-    click.echo(tabulate([[row.get(name, "") for name in names] for row in rows], headers=names, tablefmt="simple"))
+    cells = [[printable(row.get(name, "")) for name in names] for row in rows]
+    click.echo(tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True))
+
+
+def printable(value: object) -> str:
+    """The value as text for a terminal, on one line: what is not printable is escaped, None is empty."""
+    text = "" if value is None else str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def checked_policy(settings: Settings) -> Policy:

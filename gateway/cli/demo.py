@@ -19,7 +19,7 @@ from config.settings import load_settings
 from filters import RULES
 from gateway.app import Gateway
 from gateway.audit.search import Query
-from gateway.cli.context import checked_policy, fail, utc_now
+from gateway.cli.context import checked_policy, fail, plainly, utc_now
 from gateway.cli.serve import run
 from gateway.smtp.replies import REFUSALS
 from gateway.smtp.sink import Sink
@@ -102,8 +102,9 @@ def command(once: bool, folder: Path) -> None:
     Needs nothing else: SQLite, counters in memory, files. It stays up until Ctrl-C, so that you can send your own.
     """
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    folder.mkdir(parents=True, exist_ok=True)
-    run(_demo(folder, once))
+    with plainly():
+        folder.mkdir(parents=True, exist_ok=True)
+        run(_demo(folder, once))
 
 
 async def _demo(folder: Path, once: bool) -> None:
@@ -119,7 +120,7 @@ async def _demo(folder: Path, once: bool) -> None:
     await gateway.start()
     host, _, port = gateway.smtp_addresses[0].rpartition(":")
     try:
-        replies = [await asyncio.to_thread(each.send, host, int(port)) for each in TRIES]
+        replies = [await asyncio.to_thread(_sent, each, host, int(port)) for each in TRIES]
         rows = [_row(gateway, each, reply) for each, reply in zip(TRIES, replies, strict=True)]
         click.echo(tabulate(rows, headers=["sent", "reply", "rule", "clause"], tablefmt="simple"))
         _report(gateway, folder, settings_file, host, int(port))
@@ -131,6 +132,14 @@ async def _demo(folder: Path, once: bool) -> None:
     wrong = [each.title for each, row in zip(TRIES, rows, strict=True) if row[2] != (each.code or "-")]
     if wrong:
         fail(f"not as expected: {', '.join(wrong)}")
+
+
+def _sent(each: Try, host: str, port: int) -> str:
+    """The reply that decided, or why there is none."""
+    try:
+        return each.send(host, port)
+    except (OSError, smtplib.SMTPException) as error:
+        return f"no reply: {type(error).__name__}: {error}"
 
 
 def _settings(smtp: int, next_hop: int, http: int) -> str:
@@ -164,6 +173,8 @@ def _prepare(stores: Stores) -> None:
     demo = Path(config.__file__).with_name("demo.toml")
     stores.customers.apply(load_customers(demo), utc_now())
     stores.customers.suspend("stopped", "demonstration", utc_now())
+    stores.customers.resume("acme", "demonstration", utc_now())
+    stores.database.close()
 
 
 def _port(wanted: int) -> int:

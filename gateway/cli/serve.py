@@ -49,10 +49,11 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 async def serve(settings: Settings, policy: Policy) -> None:
     """Start, wait for SIGTERM or SIGINT, drain."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    gateway = Gateway(settings, policy, utc_now)
-    await gateway.start()
+    # Before anything is opened, so that what was opened is always closed.
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
+    gateway = Gateway(settings, policy, utc_now)
+    await gateway.start()
     for address in gateway.smtp_addresses:
         click.echo(f"SMTP listens on {address}")
     click.echo(f"HTTP listens on {gateway.http_address}")

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from config.settings import split_address
-from gateway.cli.context import fail
-from gateway.smtp.sink import Sink
+from gateway.cli.context import fail, printable
+from gateway.smtp.sink import Envelope, Sink
 
 
 @click.command("sink")
@@ -29,19 +29,25 @@ def command(address: str, folder: Path) -> None:
         fail(f"--address: {error}", 2)
 
     async def run() -> None:
-        sink = Sink(
-            folder,
-            lambda path, envelope: click.echo(f"{path}  from <{envelope.mail_from}> to {', '.join(envelope.rcpt_tos)}"),
-        )
-        try:
-            bound = await sink.open(host, port)
-        except OSError as error:
-            fail(f"--address: cannot listen on {address}: {error.strerror}", 2)
-        click.echo(f"sink listens on {host}:{bound}, keeps mail in {folder}")
         stop = asyncio.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+        try:
+            sink = Sink(folder, _tell)
+        except OSError as error:
+            fail(f"--folder: {folder} cannot be made: {error.strerror}", 2)
+        try:
+            bound = await sink.open(host, port)
+        except OSError as error:
+            fail(f"--address: cannot listen on {address}: {error.strerror}; name another", 2)
+        click.echo(f"sink listens on {host}:{bound}, keeps mail in {folder}")
         await stop.wait()
         await sink.close()
 
     asyncio.run(run())
+
+
+def _tell(path: Path, envelope: Envelope) -> None:
+    """One line for each message kept."""
+    to = ", ".join(envelope.rcpt_tos)
+    click.echo(f"{path}  from <{printable(envelope.mail_from)}> to {printable(to)}")

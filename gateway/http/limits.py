@@ -11,8 +11,9 @@ from gateway.http.problems import Problem
 class BodyLimit:
     """ASGI middleware: reads the whole body before the application is asked.
 
-    413 when it grows beyond `octets`, 408 when it has not come within `seconds`. Either ends the connection: what else
-    the client sends on it is not known to be a request.
+    413 when it grows beyond `octets`: what follows of it is thrown away, for a connection closed while the client
+    still sends is reset, and with it the answer is lost. 408 when it has not come within `seconds`; that ends the
+    connection.
     """
 
     def __init__(self, app: ASGIApp, octets: int, seconds: float) -> None:
@@ -41,10 +42,7 @@ class BodyLimit:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body; None when the client has gone."""
-        close = {"Connection": "close"}
-        too_large = Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {self._octets} octets here", close
-        )
+        too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {self._octets} octets here")
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         if any(length.isdigit() and int(length[:20]) > self._octets for length in lengths):
             raise too_large
@@ -61,6 +59,8 @@ class BodyLimit:
                     more = message.get("more_body", False)
         except TimeoutError:
             raise Problem(
-                HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {self._seconds:g} seconds", close
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"the body did not come within {self._seconds:g} seconds",
+                {"Connection": "close"},
             ) from None
         return bytes(body)

@@ -46,6 +46,7 @@ class Body:
         "_folder",
         "_limit",
         "_map",
+        "_on_disk",
         "_parts",
         "_unstuff",
         "fault",
@@ -57,6 +58,7 @@ class Body:
         self._parts: list[bytes] = []
         self._file: BinaryIO | None = None
         self._map: mmap.mmap | None = None
+        self._on_disk = 0
         self._check, self._unstuff, self._digest = LineCheck(), Unstuffer(), hashlib.sha256()
         self.fault = ""
         self.size = 0
@@ -72,8 +74,6 @@ class Body:
         self._keep(self._unstuff.end())
         self._check.end()
         self.fault = self.fault or self._check.fault
-        if self._file:
-            self._file.flush()
 
     def _keep(self, data: bytes) -> None:
         self.size += len(data)
@@ -100,14 +100,19 @@ class Body:
 
     def _spill(self, data: bytes) -> None:
         if self._file is None:
-            # Unlinked by the system before we write to it; closed in close().
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+            # Unlinked by the system before we write to it; closed in close(). Unbuffered: a full disk shows here, and
+            # closing the file writes nothing and so cannot fail.
+            self._file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115
             held = b"".join(self._parts)
             self._budget.memory_used -= len(held)
             self._parts.clear()
             data = held + data
-        self._file.write(data)
-        self._budget.disk_used += len(data)
+        left = memoryview(data)
+        while left:
+            written = self._file.write(left)
+            self._on_disk += written
+            self._budget.disk_used += written
+            left = left[written:]
 
     def _drop(self, fault: str) -> None:
         size = self.size
@@ -135,7 +140,8 @@ class Body:
             self._map.close()
             self._map = None
         if self._file is not None:
-            self._budget.disk_used -= self._file.tell()
+            self._budget.disk_used -= self._on_disk
+            self._on_disk = 0
             self._file.close()
             self._file = None
         self._budget.memory_used -= sum(map(len, self._parts))
@@ -160,4 +166,7 @@ class Wire:
                 end -= view[end - 1 : end] == b"\r"
             starts_line = at == 0 or bytes(view[at - 2 : at]) == b"\r\n"
             yield stuff(bytes(view[at:end]), line_start=starts_line)
+            if isinstance(view, mmap.mmap):
+                # What was sent need not stay in our memory; it is still in the file, should it be sent again.
+                view.madvise(mmap.MADV_DONTNEED, 0, end - end % mmap.PAGESIZE)
             at = end

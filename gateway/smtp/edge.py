@@ -106,11 +106,16 @@ class Edge:
         for session in list(self._sessions):
             if session.idle:
                 session.send_away(SHUTTING_DOWN)
-        if self._sessions:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), drain_seconds)
+        await self.ended(drain_seconds)
         for session in list(self._sessions):
             session.send_away(SHUTTING_DOWN)
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait until the last session has ended, at most so long; whether it has."""
+        if self._sessions:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)
+        return not self._sessions
 
     def admit(self, session: "Session", address: str) -> bool:
         """Count a new session in; False when there are too many, in total or from its address."""

@@ -45,6 +45,7 @@ _CHUNK = 64 * 1024
 _HIGH_WATER = 256 * 1024
 """Octets of unread input at which reading pauses."""
 _HANDSHAKE_SECONDS = 30.0
+_LAST_WORDS_SECONDS = 10.0
 
 
 class Gone(Exception):
@@ -144,9 +145,12 @@ class Session(SMTP):
         return self._transaction is None
 
     def hang_up(self) -> None:
-        """Close the connection once what was said has been written."""
-        if self.transport is not None:
-            self.transport.close()
+        """Close the connection once what was said has been written; a client that does not read gets no more time."""
+        transport = cast(asyncio.WriteTransport | None, self.transport)
+        if transport is not None:
+            transport.close()
+            if transport.get_write_buffer_size():
+                self.loop.call_later(_LAST_WORDS_SECONDS, transport.abort)
 
     def send_away(self, reply: Reply) -> None:
         """Say why, and close: used when the gateway stops."""
@@ -434,7 +438,9 @@ class Session(SMTP):
             self._edge.refused_stranger(peer[0], replies.AUTH_REQUIRED.code)
             self._say(replies.AUTH_REQUIRED.reply)
             return
-        client = Client(peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol())
+        client = Client(
+            peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol(), lambda: self._ended
+        )
         begun = await self._edge.pipeline.begin(client, self._identity, path)
         if isinstance(begun, Reply):
             if begun is replies.CREDENTIAL_CHANGED:
@@ -471,7 +477,16 @@ class Session(SMTP):
         self._say("354 End data with <CRLF>.<CRLF>")
         body = self._edge.new_body()
         try:
-            await self._receive(body)
+            try:
+                await self._receive(body)
+            except Gone:
+                raise
+            except Exception:
+                # The rest of the message would be read as commands: after this there is no going on.
+                log.exception("DATA failed")
+                self._say(replies.INTERNAL)
+                await self._flush()
+                raise Gone from None
             # From here on the next hop's time counts, not the client's silence.
             self._stop_timeout()
             closing = await transaction.finish(body)

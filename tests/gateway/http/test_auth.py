@@ -54,7 +54,7 @@ async def test_unknown_wrong_and_revoked_tokens_are_answered_alike(api: Api) -> 
 
 
 async def test_other_authorization_fields_are_no_token(api: Api) -> None:
-    for field in ("Basic YTpi", "Bearer", "bearer\t", "Bearer  x y", "postern", "Bearer " + "x" * 9000, "Bearer \xff"):
+    for field in ("Basic YTpi", "Bearer", "Bearer  x y", "postern", "Bearer " + "x" * 9000, "Bearer \xff"):
         is_problem(await api.client.get(AUDIT, headers=[(b"Authorization", field.encode("latin-1"))]), 401)
 
 

@@ -16,14 +16,14 @@ async def test_a_body_within_the_bound_is_read_whole(api: Api) -> None:
         for piece in (b'{"rea', b'son": "x"', b" " * 60_000, b"}"):
             yield piece
 
-    answer = await api.client.post(PATH, content=pieces(), headers=api.as_("admin"))
+    headers = {**api.as_("admin"), "Content-Type": "application/json"}
+    answer = await api.client.post(PATH, content=pieces(), headers=headers)
     assert answer.status_code == 200
 
 
 async def test_a_body_that_says_it_is_too_large_is_refused_unread(api: Api) -> None:
     answer = await api.client.post(PATH, content=b" " * 65_537, headers=api.as_("admin"))
     assert "65536 octets" in str(is_problem(answer, 413)["detail"])
-    assert answer.headers["connection"] == "close"
 
 
 async def test_a_body_that_grows_too_large_is_refused(api: Api) -> None:

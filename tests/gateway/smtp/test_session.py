@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.customers import CustomersFile
+from gateway.smtp import session
 from gateway.smtp.session import _COMMANDS
 from tests.rig.gateway import CUSTOMERS, decisions, running
-from tests.rig.smtpd import Later, Smtpd
+from tests.rig.smtpd import STALL, Later, Smtpd
 from tests.rig.talk import CLEAN, Talk
 
 
@@ -309,6 +310,33 @@ async def test_stopping_answers_the_open_transaction_and_sends_the_idle_away(tmp
         assert len(hop.accepted) == 1
         idle.writer.close()
         busy.writer.close()
+
+
+async def test_a_message_still_being_forwarded_when_the_drain_ends_is_unknown_and_the_client_keeps_it(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, settings={"limits": {"drain_timeout": 0.1}}) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.up_to_data()
+        hop.on("DOT", STALL)
+        talk.writer.write(CLEAN)
+        await hop.until(lambda: "DATA" in hop.commands)
+        await gateway.stop()
+        outcome = decisions(gateway)[-1]["outcome"]
+        assert (outcome["outcome"], outcome["told"]) == ("unknown", False)
+        assert (await talk.reply()).startswith("4")
+        talk.writer.close()
+
+
+async def test_a_client_that_never_reads_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_LAST_WORDS_SECONDS", 0.1)
+    async with running(tmp_path, settings={"limits": {"command_timeout": 1.0}}) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        cast(asyncio.Transport, talk.writer.transport).pause_reading()
+        talk.writer.write(b"NOOP\r\n" * 2_000_000)
+        await hop.until(lambda: gateway.metrics.registry.get_sample_value("postern_sessions") == 0, 30)
+        talk.writer.transport.abort()
 
 
 def test_only_commands_of_our_own_are_offered() -> None:

@@ -1,0 +1,48 @@
+"""What the edge refuses of a message whatever its rules would say."""
+
+import pytest
+
+from config.policy import MessageBounds
+from filters.message import Message
+from gateway.smtp.body import Body, Budget
+from gateway.smtp.refusals import of_message
+
+BOUNDS = MessageBounds(max_header_bytes=16 * 1024, max_received=10)
+FROM = b"From: ann@acme.example\r\n"
+
+
+def refusal(data: bytes, limit: int = 1 << 20) -> tuple[str, str] | None:
+    """Code and evidence, or None."""
+    body = Body(Budget(1 << 30, 1 << 30), limit, None)
+    body.add(data)
+    body.end()
+    try:
+        found = of_message(body, Message(b"" if body.fault else body.view()), limit, BOUNDS)
+        return (found.code, found.evidence) if found else None
+    finally:
+        body.close()
+
+
+def received(count: int) -> bytes:
+    return b"Received: from a by b; Fri, 20 Nov 2026 10:00:00 +0000\r\n" * count
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "evidence"),
+    [
+        (FROM + b"\r\na\nb\r\n", "BARE-LF", "bare LF"),
+        (FROM + b"\r\na\rb\r\n", "BARE-LF", "bare CR"),
+        (FROM + b"\r\na\0b\r\n", "NUL", "NUL"),
+        (FROM + b"\r\n" + b"x" * 2000, "SIZE", "2026 octets, limit 1000"),
+        (FROM + b"X: " + b"x" * 17_000 + b"\r\n\r\n", "HEADER-SIZE", "17031 octets, limit 16384"),
+        (received(11) + FROM + b"\r\n", "LOOP", "11 Received fields, limit 10"),
+    ],
+)
+def test_what_is_refused_says_why(data: bytes, code: str, evidence: str) -> None:
+    assert refusal(data, 1000 if code == "SIZE" else 1 << 20) == (code, evidence)
+
+
+def test_what_is_within_its_bounds_is_not_refused() -> None:
+    assert refusal(received(10) + FROM + b"X: " + b"x" * 15_000 + b"\r\n\r\nbody\r\n") is None
+    assert refusal(b"") is None
+    assert refusal(b"x" * 1000, limit=1000) is None
