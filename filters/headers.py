@@ -77,6 +77,6 @@ def _is_date(value: bytes) -> bool:
         year, month, day, hour, minute, second = parsed[:6]
         if parsed[9] is not None:
             timezone(timedelta(seconds=parsed[9]))
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, OverflowError):
         return False
     return 1900 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60

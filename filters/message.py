@@ -15,19 +15,30 @@ from typing import Literal, NamedTuple
 from consent.address import Address, AddressError
 
 _NAME = re.compile(rb"[!-9;-~]+\Z")
+_PLAIN_FIELD = re.compile(rb"([!-9;-~]++):([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n")
 _ADDR_SPEC = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+"
 _MAILBOX = re.compile(
-    rb"[ \t]*+(?:(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~. \t-]*+|\"(?:[^\"\\\r\n]|\\[ -~])*+\"[ \t]*+)<("
+    rb"[ \t]*+(?:(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~. \t-]*+|\"(?:[^\"\\\r\n]|\\[ -~])*+\"[ \t]*+)<(?P<spec>"
     + _ADDR_SPEC
-    + rb")>|("
+    + rb")>|(?P<bare>"
     + _ADDR_SPEC
     + rb"))[ \t]*\Z"
 )
-"""One mailbox as nearly all mail writes it: `addr`, `Name <addr>`, `"Name" <addr>`. The rest goes to the library."""
+"""One mailbox as nearly all mail writes it: `addr`, `Name <addr>`, `"Name" <addr>`."""
+_SLOPPY_MAILBOX = re.compile(
+    rb"(?P<shown>[^<>\"()\\:;\x00-\x08\x0a-\x1f]*+)<(?P<spec>" + _ADDR_SPEC + rb")>(?P<bare>)[ \t]*\Z"
+)
+"""The same with a display name that is no phrase, such as the address itself or raw 8-bit: there is but one address."""
+_ROUTE = re.compile(rb"<[ \t]*@")
+_ENCODED_WORD = re.compile(rb"=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s]*+\?=")
+_PLACEHOLDER = b"encoded-word"
+_AMBIGUOUS = re.compile(r'encoded-word|=\?|".*[@,;:<>\\].*"')
+"""In an addr-spec: what readers take apart differently."""
 
 _FROM = HeaderRegistry()
-_LONGEST_PARSED = 16 * 1024
-"""Octets of an address field above which it is not parsed: the library's parser is recursive."""
+_LONGEST_PARSED = 2048
+"""Octets of address fields above which they are not parsed. The library's parser is recursive and takes time that grows
+with the square: 50 ms at this size at worst, seconds at 16 KiB, and all other sessions wait meanwhile."""
 
 Defect = Literal["", "no colon", "name is not printable ASCII", "space before the colon", "folded first line"]
 
@@ -55,6 +66,7 @@ class Message:
 
     def __init__(self, raw: bytes | mmap) -> None:
         self.raw = raw
+        self._mailboxes: dict[str, tuple[Address, ...] | None] = {}
 
     @cached_property
     def body_start(self) -> int:
@@ -75,7 +87,7 @@ class Message:
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         """Header fields from top to bottom. A line that is none is a Field with a defect."""
-        return tuple(_split(self.header))
+        return _split_plain(self.header) or tuple(_split(self.header))
 
     def all(self, name: str) -> Sequence[Field]:
         """The fields of a (lower-case) name, from top to bottom."""
@@ -92,12 +104,22 @@ class Message:
     def message_id(self) -> str:
         """The first Message-ID, printable ASCII only, cut to 250 characters; "" where there is none."""
         ids = self.all("message-id")
-        return "".join(c for c in ids[0].unfolded[:250].decode("ascii", "ignore") if c.isprintable()) if ids else ""
+        text = ids[0].unfolded[:250].decode("ascii", "ignore") if ids else ""
+        return text if text.isprintable() else "".join(c for c in text if c.isprintable())
 
     def mailboxes(self, name: str) -> tuple[Address, ...] | None:
-        """All mailboxes in all fields of a name, groups opened; None where one of the fields cannot be read."""
+        """All mailboxes in all fields of a name, groups opened; None where one of the fields cannot be read, or where
+        they are longer together than `_LONGEST_PARSED`."""
+        if name not in self._mailboxes:
+            self._mailboxes[name] = self._read_mailboxes(name)
+        return self._mailboxes[name]
+
+    def _read_mailboxes(self, name: str) -> tuple[Address, ...] | None:
+        fields = self.all(name)
+        if sum(len(field.value) for field in fields) > _LONGEST_PARSED:
+            return None
         found: list[Address] = []
-        for field in self.all(name):
+        for field in fields:
             mailboxes = _read_mailboxes(field.unfolded)
             if mailboxes is None:
                 return None
@@ -105,7 +127,19 @@ class Message:
         return tuple(found)
 
 
+def _split_plain(header: bytes) -> tuple[Field, ...]:
+    """The fields of a header block in which every line is as it should be; () for any other, and for an empty one."""
+    fields, at = [], 0
+    for found in _PLAIN_FIELD.finditer(header):
+        if found.start() != at:
+            return ()
+        at = found.end()
+        fields.append(Field(found[1].lower().decode("ascii"), found[2], found.start(), at))
+    return tuple(fields) if at == len(header) else ()
+
+
 def _split(header: bytes) -> Iterator[Field]:
+    """The fields of any header block, what is none among them as a Field with a defect."""
     lines = header.split(b"\r\n")
     if lines[-1] == b"":
         lines.pop()
@@ -136,21 +170,36 @@ def _split(header: bytes) -> Iterator[Field]:
 
 
 def _read_mailboxes(value: bytes) -> list[Address] | None:
-    plain = _MAILBOX.match(value)
+    """The mailboxes of one unfolded field, where every reader would find the same; else None."""
+    plain = _MAILBOX.match(value) or _sloppy(value)
     try:
         if plain:
-            return [Address.parse((plain[1] or plain[2]).decode())]
-        if len(value) > _LONGEST_PARSED:
+            spec = plain["spec"] or plain["bare"]
+            return None if b"=?" in spec else [Address.parse(spec.decode())]
+        if _ROUTE.search(value):
             return None
-        header = _FROM("from", value.decode("utf-8", "surrogateescape"))
+        # Encoded words are words of a display name and nothing else (RFC 2047 section 5); the library would decode them
+        # and read the result as syntax.
+        header = _FROM("from", _ENCODED_WORD.sub(_PLACEHOLDER, value).decode("utf-8", "surrogateescape"))
         if any(not _harmless(defect) for defect in header.defects):
             return None
-        return [Address.parse(address.addr_spec) for address in header.addresses]  # type: ignore[attr-defined]
+        specs = [address.addr_spec for address in header.addresses]  # type: ignore[attr-defined]
+        if any(_AMBIGUOUS.search(spec) for spec in specs):
+            return None
+        return [Address.parse(spec) for spec in specs]
     except AddressError:
         return None
-    except (ValueError, IndexError, AttributeError, TypeError, RecursionError):
-        # The library's parser raises these on some malformed input; such a field cannot be read.
+    except Exception:  # noqa: BLE001 - the library's parser raises many kinds on malformed input: it cannot be read
         return None
+
+
+def _sloppy(value: bytes) -> re.Match[bytes] | None:
+    """One mailbox behind a display name that is no phrase; an address in that name must be the mailbox itself."""
+    found = _SLOPPY_MAILBOX.match(value)
+    if found is None:
+        return None
+    shown = found["shown"].strip(b" \t,")
+    return found if b"@" not in shown or shown.lower() == found["spec"].lower() else None
 
 
 def _harmless(defect: MessageDefect) -> bool:

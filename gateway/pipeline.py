@@ -46,6 +46,7 @@ from gateway import facts, transform
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
 from gateway.audit.journal import Journal
+from gateway.audit.record import without_local_parts
 from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.nexthop import Delivery, NextHop
@@ -53,11 +54,12 @@ from gateway.nexthop import Transaction as HopTransaction
 from gateway.repeats import Repeats
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget, Wire
-from gateway.smtp.wire import Path
+from gateway.smtp.wire import Path, stuff
 
 log = logging.getLogger("postern.pipeline")
 
 _EMPTY = Message(b"")
+_PRESUMED = frozenset(("8BITMIME", "SMTPUTF8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,10 @@ class Pipeline:
 
     @property
     def extensions(self) -> frozenset[str]:
-        """EHLO keywords that every next hop offered at its last probe; none before the first."""
-        return frozenset.intersection(*(hop.offer.extensions for hop in self.hops.values()))
+        """EHLO keywords that every next hop offered at its last probe. One that was never reached is presumed to offer
+        what they do: a client bounces what needs SMTPUTF8 where that is not offered, and being away is no reason for a
+        bounce. Until it is reached each RCPT is 451."""
+        return frozenset.intersection(*(hop.offer.extensions or _PRESUMED for hop in self.hops.values()))
 
     async def begin(self, client: Client, identity: Identity, path: Path) -> "Transaction | Reply":
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""
@@ -223,12 +227,14 @@ class Transaction:
 
     async def finish(self, body: Body) -> Closing:
         """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
+        deadline = asyncio.get_running_loop().time() + self._pipeline.limits.decision_timeout
         try:
-            async with asyncio.timeout(self._pipeline.limits.decision_timeout):
+            async with asyncio.timeout_at(deadline):
                 decided = await self._decide(body)
+            self._recording = False
             if decided.change is None:
                 return Closing(decided.reply)
-            return await self._forward(body, decided.change)
+            return await self._forward(body, decided.change, deadline)
         except TimeoutError:
             if self._recording:
                 self._note("deferred")
@@ -253,6 +259,8 @@ class Transaction:
         refused = self._edge_refusal(body, message, current)
         if refused:
             verdict = Verdict(Outcome.REJECT, (refused,), refused)
+            if refused.code == replies.HEADER_SIZE.code:
+                message = _EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             verdict = evaluate(self._identity.entry.rules, message, self.facts(), pipeline.policy)
         pipeline.metrics.decided(verdict)
@@ -279,7 +287,7 @@ class Transaction:
             return replies.SUSPENDED.finding("suspended during the transaction")
         return refusals.of_message(body, message, self._pipeline.size_limit, self._pipeline.policy.message)
 
-    async def _forward(self, body: Body, change: transform.Change) -> Closing:
+    async def _forward(self, body: Body, change: transform.Change, deadline: float) -> Closing:
         """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""
         digest = self._digest(body)
         customer = self._identity.entry.customer.id
@@ -298,9 +306,11 @@ class Transaction:
         self._onward = None
         repeats.depart(customer, digest, self.reference, self._client.gone)
         try:
-            delivery = await onward.send(
-                change.head, Wire(body.view(), change.keep_from), dot_timeout=self._pipeline.limits.dot_timeout
-            )
+            # The head holds kept header lines where a field was taken out: a dot at a line's start must not end the
+            # message at the next hop.
+            head = stuff(change.head, line_start=True)
+            wire = Wire(body.view(), change.keep_from)
+            delivery = await self._send(onward, head, wire, deadline)
         except Exception:
             repeats.arrive(customer, digest, self.reference)
             self._note("unknown" if onward.dot_sent else "deferred")
@@ -310,10 +320,25 @@ class Transaction:
             reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
         return Closing(reply, lambda told: self._conclude(told, digest, delivery))
 
+    async def _send(self, onward: HopTransaction, head: bytes, wire: Wire, deadline: float) -> Delivery:
+        """Our deadline ends with the final dot; from then on only the next hop's counts."""
+        sending = asyncio.create_task(onward.send(head, wire, dot_timeout=self._pipeline.limits.dot_timeout))
+        await asyncio.wait({sending}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        if not sending.done() and not onward.dot_sent:
+            sending.cancel()
+            await asyncio.wait({sending})
+            raise TimeoutError
+        return await sending
+
     def _conclude(self, told: bool, digest: bytes, delivery: Delivery) -> None:
         hop, repeats, customer = self.hop, self._pipeline.repeats, self._identity.entry.customer.id
         assert hop is not None
-        self._note(delivery.outcome, told=told, next_hop=f"{hop.name} {delivery.address}", reply=delivery.answer)
+        self._note(
+            delivery.outcome,
+            told=told,
+            next_hop=f"{hop.name} {delivery.address}",
+            reply=without_local_parts(delivery.answer),
+        )
         if delivery.outcome == "accepted" and not told:
             repeats.remember(customer, digest, self.reference)
         repeats.arrive(customer, digest, self.reference)
@@ -341,7 +366,7 @@ class Transaction:
         parameters = tuple(
             f"{key}={value}" if value else key
             for key, value in self._path.parameters.items()
-            if wanted.get(key) in offered
+            if wanted.get(key) in offered or key == "SMTPUTF8"
         )
         return self.hop.transaction(
             self._identity.entry.customer.id, self._path.address.text if self._path.address else "", parameters
@@ -360,7 +385,7 @@ class Transaction:
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
         """Record the next hop's refusal of one recipient, and the reply for it."""
-        finding = replies.NEXT_HOP.finding(str(reply)[:300])
+        finding = replies.NEXT_HOP.finding(without_local_parts(str(reply))[:300])
         verdict = Verdict(Outcome.REJECT if reply.code >= 500 else Outcome.DEFER, (finding,), finding)
         referenced = reply.with_reference(self.reference)
         try:
@@ -398,7 +423,7 @@ class Transaction:
             sha256=body.sha256 if body and not body.fault else None,
             header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
             verdict=verdict.outcome.name.lower(),
-            reply=str(reply),
+            reply=without_local_parts(str(reply)),
             findings=[_as_record(finding) for finding in verdict.findings],
             clauses=tuple(sorted({f.clause for f in verdict.findings})),
             modifications=modifications,

@@ -4,6 +4,7 @@ The bytes are sacred (design decision 7): nothing is parsed and written again, t
 change stands in the audit record by the text that is returned here.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,11 @@ from filters.message import Field, Message
 
 REMOVED = ("bcc", "return-path")
 """Fields that never leave: Bcc names hidden recipients, Return-Path is the last MTA's (RFC 5321 section 4.4)."""
+
+
+_COMMENT = re.compile(rb"\([^()]*+\)")
+_NESTED_COMMENTS = 10
+"""How deep comments are taken off before the authserv-id is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +92,8 @@ def _claims(field: Field, own_names: frozenset[str]) -> bool:
     """Whether it is an Authentication-Results field in our name."""
     if field.name != "authentication-results":
         return False
-    authserv_id = field.unfolded.partition(b";")[0].split()
-    return bool(authserv_id) and authserv_id[0].lower().decode("ascii", "replace") in own_names
+    text = field.unfolded
+    for _ in range(_NESTED_COMMENTS):
+        text = _COMMENT.sub(b" ", text)
+    words = text.partition(b";")[0].replace(b'"', b" ").split()
+    return bool(words) and words[0].lower().decode("ascii", "replace") in own_names

@@ -10,6 +10,7 @@ Personal addresses never stand in clear: each becomes `{"key": "…", "sealed": 
 every chain still verifies (R-235). `sealed` is null when no subject key could be had.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,6 +47,12 @@ def stamp(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def without_local_parts(text: str) -> str:
+    """A text of somebody else's, such as a next hop's reply, with the local-parts of addresses in it masked: the journal
+    holds no address in clear."""
+    return _LOCAL_PART.sub("***@", text)
+
+
 class Kind:
     """What all kinds of records share."""
 
@@ -70,6 +77,7 @@ class Kind:
         return None
 
 
+_LOCAL_PART = re.compile(r"""(?:"[^"]*"|[^\s<>@,;:()"'=]+)@(?=[\w\[])""")
 VERDICTS = frozenset(("accept", "defer", "reject"))
 PHASES = frozenset(("mail", "rcpt", "data"))
 OUTCOMES = frozenset(("accepted", "refused", "deferred", "unknown", "repeat"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 import signal
 import smtplib
 import socket
@@ -208,7 +209,7 @@ def _report(gateway: Gateway, folder: Path, settings_file: Path, host: str, port
     report = gateway.evidence.verify()
     click.echo(f"\nforwarded  {len(kept)} file(s) in {folder / 'sink'}")
     click.echo(f"audit      {report.records} records, {'chain intact' if report.ok else 'DAMAGED'}")
-    click.echo(f"           postern audit search --customer acme --config {settings_file}")
+    click.echo(f"           postern audit search --customer acme --config {shlex.quote(str(settings_file))}")
     click.echo(f"http       http://{gateway.http_address}/docs")
     click.echo("\nSend your own (apt-get install swaks):")
     click.echo(

@@ -4,12 +4,10 @@ from pathlib import Path
 
 import click
 
-from config.files import ConfigError
 from config.policy import load_policy
 from config.settings import load_settings
 from filters import RULES
-from filters.engine import UnknownRule, check_codes
-from gateway.cli.context import fail, json_option, show
+from gateway.cli.context import checked_policy, json_option, plainly, show
 from gateway.smtp.replies import REFUSALS
 
 
@@ -49,16 +47,16 @@ def command(config: Path | None, markdown: bool, as_json: bool) -> None:
 
     Without --config the shipped policy's actions are shown. `always` marks what the edge refuses whatever policy says.
     """
-    try:
-        policy = load_policy(load_settings(config).policy_file if config else None)
-        check_codes(policy.actions)
-    except (ConfigError, UnknownRule) as error:
-        fail(str(error), 2)
+    with plainly():
+        policy = checked_policy(load_settings(config)) if config else load_policy(None)
     table = rows({code: action.value for code, action in policy.actions.items()})
     if markdown:
         click.echo(page(table), nl=False)
         return
     show(table, as_json, ("code", "clause", "action", "reply", "meaning"))
+
+
+_COLUMNS = ("code", "clause", "action", "reply", "meaning", "fix")
 
 
 def page(table: list[dict[str, str]]) -> str:
@@ -73,8 +71,5 @@ def page(table: list[dict[str, str]]) -> str:
         "| code | clause | default | reply | meaning | what to do |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row['code']} | {row['clause']} | {row['action']} | {row['reply']} | {row['meaning']} | {row['fix']} |"
-        for row in table
-    ]
+    lines += ["| " + " | ".join(row[name].replace("|", "\\|") for name in _COLUMNS) + " |" for row in table]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """`postern sink`: a sandbox next hop."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 
 from config.settings import split_address
 from gateway.cli.context import fail, printable
-from gateway.smtp.sink import Envelope, Sink
+from gateway.smtp.sink import Sink
 
 
 @click.command("sink")
@@ -33,21 +34,20 @@ def command(address: str, folder: Path) -> None:
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
         try:
-            sink = Sink(folder, _tell)
+            sink = Sink(
+                folder,
+                lambda path, envelope: click.echo(
+                    f"{path}  from <{printable(envelope.mail_from)}> to {printable(', '.join(envelope.rcpt_tos))}"
+                ),
+            )
         except OSError as error:
             fail(f"--folder: {folder} cannot be made: {error.strerror}", 2)
         try:
             bound = await sink.open(host, port)
         except OSError as error:
-            fail(f"--address: cannot listen on {address}: {error.strerror}; name another", 2)
+            fail(f"--address: cannot listen on {address}: {os.strerror(error.errno or 0)}; name another", 2)
         click.echo(f"sink listens on {host}:{bound}, keeps mail in {folder}")
         await stop.wait()
         await sink.close()
 
     asyncio.run(run())
-
-
-def _tell(path: Path, envelope: Envelope) -> None:
-    """One line for each message kept."""
-    to = ", ".join(envelope.rcpt_tos)
-    click.echo(f"{path}  from <{printable(envelope.mail_from)}> to {printable(to)}")

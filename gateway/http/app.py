@@ -21,8 +21,9 @@ from gateway.audit.record import Act
 from gateway.audit.search import Query as AuditQuery
 from gateway.http import problems
 from gateway.http.auth import caller, guarded
+from gateway.http.details import MEDIA_TYPE, details
 from gateway.http.limits import BodyLimit
-from gateway.http.problems import LATER, MEDIA_TYPE, Problem, ProblemDetails, answers
+from gateway.http.problems import LATER, Problem, ProblemDetails, answers
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -124,7 +125,7 @@ def _health_routes(app: FastAPI, gateway: "Gateway") -> None:
             return Health()
         status = HTTPStatus.SERVICE_UNAVAILABLE
         detail = f"mail does not flow: {trouble[0]}"
-        return JSONResponse(problems.details(status, detail, trouble=trouble), int(status), LATER, MEDIA_TYPE)
+        return JSONResponse(details(status, detail, trouble=trouble), int(status), LATER, MEDIA_TYPE)
 
     @app.get("/metrics", tags=["health"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:

@@ -1,6 +1,5 @@
 """Errors as problem details (RFC 9457): every answer that is not 2xx has type, title, status and detail."""
 
-import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,10 +13,10 @@ from starlette.exceptions import HTTPException
 
 from config.files import key_of
 from consent.database import RegistryError
+from gateway.http.details import MEDIA_TYPE, details
 
 log = logging.getLogger("postern.http")
 
-MEDIA_TYPE = "application/problem+json"
 LATER = {"Retry-After": "5"}
 """Goes with 503: what is down is looked at every few seconds."""
 
@@ -47,21 +46,6 @@ class Problem(Exception):
     def response(self) -> JSONResponse:
         """As it is sent."""
         return JSONResponse(details(self.status, self.detail), int(self.status), self.headers, MEDIA_TYPE)
-
-
-def details(status: HTTPStatus, detail: str, **more: Any) -> dict[str, Any]:
-    """The members of a problem; `more` are extension members (RFC 9457 section 3.2)."""
-    return {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail, **more}
-
-
-def raw_response(status: HTTPStatus, detail: str) -> bytes:
-    """A whole HTTP/1.1 response that ends the connection, for where no application is reached."""
-    body = json.dumps(details(status, detail)).encode()
-    head = (
-        f"HTTP/1.1 {int(status)} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 def answers(

@@ -8,12 +8,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from config.files import ConfigError
 from config.settings import split_address
-from gateway.http.app import make_app
-from gateway.http.problems import raw_response
+from gateway.http.details import raw_response
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -105,12 +105,17 @@ class HttpServer:
         self._gateway = gateway
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self._app: asyncio.Task[ASGIApp] | None = None
 
     async def open(self) -> str:
         """Listen; returns the address. Raises ConfigError when it cannot be had."""
         listener = _listen(self._gateway.settings.http.address)
+        # A fifth of the time to the first 220 goes into FastAPI: it is made ready while the rest of the start waits for
+        # disk and next hop. Requests that come before wait for it.
+        self._app = asyncio.create_task(asyncio.to_thread(_make_app, self._gateway), name="http app")
         config = uvicorn.Config(
-            make_app(self._gateway),
+            self._serve,
+            interface="asgi3",
             http=_Protocol,
             ws="none",
             log_config=None,
@@ -134,11 +139,26 @@ class HttpServer:
             await self._task
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        assert self._app is not None
+        app = await asyncio.shield(self._app)
+        await app(scope, receive, send)
+
     async def close(self) -> None:
         """Stop listening and end open requests within seconds."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
+            assert self._app is not None
+            await self._app
+
+
+def _make_app(gateway: "Gateway") -> ASGIApp:
+    """The application; imported here because that takes the most time."""
+    from gateway.http.app import make_app
+
+    return make_app(gateway)
 
 
 def _listen(address: str) -> socket.socket:

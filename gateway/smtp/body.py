@@ -141,7 +141,6 @@ class Body:
             self._map = None
         if self._file is not None:
             self._budget.disk_used -= self._on_disk
-            self._on_disk = 0
             self._file.close()
             self._file = None
         self._budget.memory_used -= sum(map(len, self._parts))
@@ -157,13 +156,11 @@ class Wire:
         self._view, self._start = view, start
 
     def __iter__(self) -> Iterator[bytes]:
-        # Pieces are cut just behind a CRLF, so that no line start is astride two of them.
         view, at, size = self._view, self._start, len(self._view)
         while at < size:
-            end = size if size - at <= _PIECE else view.rfind(b"\r\n", at, at + _PIECE) + 2
-            if end < at + 2:  # a line longer than a piece
-                end = min(at + _PIECE, size)
-                end -= view[end - 1 : end] == b"\r"
+            end = min(at + _PIECE, size)
+            # A piece never ends between CR and LF: so a dot behind CRLF is seen within a piece or as its first octet.
+            end -= end < size and view[end - 1 : end] == b"\r"
             starts_line = at == 0 or bytes(view[at - 2 : at]) == b"\r\n"
             yield stuff(bytes(view[at:end]), line_start=starts_line)
             if isinstance(view, mmap.mmap):

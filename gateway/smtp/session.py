@@ -69,6 +69,8 @@ class Session(SMTP):
         self._original_transport = None
         self._timeout_handle = None
         self._heard = 0.0
+        self._client_owes = False
+        """We wait for the client, to send or to read: its silence counts."""
         self._timeout_duration = edge.limits.command_timeout
         self._handle_hooks = {}
         self._edge, self._listener = edge, listener
@@ -129,6 +131,8 @@ class Session(SMTP):
             self._more.set_result(None)
 
     def _timeout_cb(self) -> None:
+        if not self._client_owes:
+            self._heard = self.loop.time()  # the silence is ours: the next hop or the registry is slow
         left = self._heard + self._timeout_duration - self.loop.time()
         if left > 0:
             self._timeout_handle = self.loop.call_later(left, self._timeout_cb)
@@ -169,10 +173,11 @@ class Session(SMTP):
             self._reading_paused = False
             cast(asyncio.ReadTransport, self.transport).resume_reading()
         self._more = self.loop.create_future()
+        self._client_owes = True
         try:
             await self._more
         finally:
-            self._more = None
+            self._more, self._client_owes = None, False
 
     async def _line(self, limit: int) -> bytes | Reply:
         """The next line without its CRLF, or the reply to one that is too long or not ended by CRLF."""
@@ -210,10 +215,13 @@ class Session(SMTP):
         self._write_out()
         if self.transport is None:
             raise Gone
+        self._client_owes = True
         try:
             await cast(Any, self)._drain_helper()
         except ConnectionError:
             raise Gone from None
+        finally:
+            self._client_owes = False
 
     # The dialogue
 
@@ -263,6 +271,10 @@ class Session(SMTP):
             log.exception("%s failed", verb)
             await self._abandon()
             self._say(replies.INTERNAL)
+            if verb == "DATA":
+                # What is left of the message would be read as commands.
+                await self._flush()
+                raise Gone from None
 
     async def _abandon(self) -> None:
         transaction, self._transaction = self._transaction, None
@@ -477,18 +489,7 @@ class Session(SMTP):
         self._say("354 End data with <CRLF>.<CRLF>")
         body = self._edge.new_body()
         try:
-            try:
-                await self._receive(body)
-            except Gone:
-                raise
-            except Exception:
-                # The rest of the message would be read as commands: after this there is no going on.
-                log.exception("DATA failed")
-                self._say(replies.INTERNAL)
-                await self._flush()
-                raise Gone from None
-            # From here on the next hop's time counts, not the client's silence.
-            self._stop_timeout()
+            await self._receive(body)
             closing = await transaction.finish(body)
             self._transaction, told = None, False
             try:
@@ -521,16 +522,19 @@ class Session(SMTP):
         body.end()
 
     async def _tell(self, reply: Reply) -> bool:
-        """Answer the final dot; whether the client was there to hear it."""
-        if self._ended or self.transport is None:
-            return False
+        """Answer the final dot; whether the client was there to hear it.
+
+        A client that closed its side may still read, and gets its reply; whether it did cannot be known, so it counts
+        as not told.
+        """
+        there = not self._ended
         self._reset_timeout()
         self._say(reply)
         try:
             await self._flush()
         except Gone:
             return False
-        return self.transport is not None
+        return there and self.transport is not None
 
     def _protocol(self) -> str:
         if not self._extended:

@@ -127,7 +127,9 @@ def test_a_deleted_process_directory_is_missed(written: Postern, tmp_path: Path)
     verification = copy.verify()
     assert verification.status == 1
     assert "DAMAGED" in verification.text
-    assert re.search(r"^fault  gateway segment \d{6} record [1-9]\d*: the directory is missing", verification.text, re.M)
+    assert re.search(
+        r"^fault  gateway segment \d{6} record [1-9]\d*: the directory is missing", verification.text, re.M
+    )
 
 
 def test_a_gateway_does_not_start_on_a_damaged_end(written: Postern, tmp_path: Path) -> None:

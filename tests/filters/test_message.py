@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters import message
 from filters.message import Message
 
 FIELDS = st.lists(
@@ -112,3 +113,16 @@ def test_two_fields_of_a_name_give_all_mailboxes_or_none() -> None:
     assert [mailbox.text for mailbox in both] == ["a@b.example", "c@d.example"]
     assert Message(b"From: a@b.example\r\nFrom: broken\r\n\r\n").mailboxes("from") is None
     assert Message(b"\r\n").mailboxes("from") == ()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"From: a@b.example", b"X:", b" fold", b"\tfold", b"\r\n", b"\r", b"\n", b":", b"no colon", b"Y : z"]
+        ),
+        max_size=10,
+    ).map(b"".join)
+)
+def test_the_quick_way_reads_what_the_careful_way_reads(header: bytes) -> None:
+    quick = message._split_plain(header)
+    assert quick == () or list(quick) == list(message._split(header))

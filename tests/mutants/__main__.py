@@ -26,8 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Path(__file__).with_name("known.toml")
 PACKAGES = ("config", "consent", "filters", "gateway")
-TARGETS = ("filters/engine.py", "gateway/smtp")
-TESTS = ("tests/filters", "tests/gateway/smtp")
+TARGETS = ("filters/engine.py", "gateway/smtp/wire.py", "gateway/smtp/body.py")
+TESTS = ("tests/filters", "tests/gateway/smtp/test_wire.py", "tests/gateway/smtp/test_body.py")
 MAX_SHARE = 0.10
 """Of all mutants, how many may live."""
 CAUGHT = ("killed", "timeout", "caught by type check")

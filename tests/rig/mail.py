@@ -38,8 +38,7 @@ def made(number: int, tag: str, domain: str, draw: random.Random) -> tuple[Sent,
     """
     size = int(math.exp(draw.uniform(math.log(SMALLEST), math.log(LARGEST))))
     recipients = tuple(
-        f"{tag}-{number}-{each}@recipient.example"
-        for each in range(draw.randint(2, 120) if number % 25 == 7 else 1)
+        f"{tag}-{number}-{each}@recipient.example" for each in range(draw.randint(2, 120) if number % 25 == 7 else 1)
     )
     message_id = f"<{tag}.{number}@{domain}>"
     header = (
@@ -82,7 +81,9 @@ class Run:
     def submit(self, port: int, pace: Callable[[int], None] | None = None) -> "Run":
         """Start submitting; `pace` is called with each message's number before it is sent."""
         for part in range(self._sessions):
-            thread = threading.Thread(target=self._submit, args=(port, part, pace), name=f"{self.tag} {part}", daemon=True)
+            thread = threading.Thread(
+                target=self._submit, args=(port, part, pace), name=f"{self.tag} {part}", daemon=True
+            )
             self._threads.append(thread)
             thread.start()
         return self

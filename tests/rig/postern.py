@@ -183,7 +183,11 @@ class Memory:
     def read(self) -> dict[str, int]:
         """VmRSS, VmHWM, RssAnon, RssFile and RssShmem."""
         fields = (line.split() for line in self._status.read_text().splitlines())
-        return {words[0].rstrip(":"): int(words[1]) * 1024 for words in fields if words[0].startswith(("VmHWM", "VmRSS", "Rss"))}
+        return {
+            words[0].rstrip(":"): int(words[1]) * 1024
+            for words in fields
+            if words[0].startswith(("VmHWM", "VmRSS", "Rss"))
+        }
 
     def forget_peak(self) -> None:
         """Let VmHWM begin anew (proc(5), clear_refs)."""

@@ -2,12 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from http import HTTPStatus
 
 import pytest
 
 from consent.database import Database, RegistryDown
-from gateway.http.problems import raw_response
 from tests.gateway.http.conftest import Api, is_problem
 
 PATH = "/api/v1/customers/acme/suspend"
@@ -108,9 +106,3 @@ async def test_our_own_fault_is_500_and_tells_nothing(
     assert "inner" not in answer.text
     assert any(record.levelno == logging.ERROR for record in caplog.records)
     assert (await api.client.get("/readyz")).status_code == 200
-
-
-def test_a_raw_response_is_whole() -> None:
-    head, _, body = raw_response(HTTPStatus.BAD_REQUEST, "no").partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert f"Content-Length: {len(body)}".encode() in head

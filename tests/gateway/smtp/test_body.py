@@ -139,6 +139,36 @@ def test_past_the_disk_budget_there_is_no_room() -> None:
     assert (budget.memory_used, budget.disk_used) == (0, 0)
 
 
+def test_room_is_counted_over_all_bodies_and_chunks() -> None:
+    budget = Budget(1197, PLENTY)
+    first, second = received(b"x" * 598 + b"\r\n", 600, budget), received(b"x" * 598 + b"\r\n", 600, budget)
+    assert (first.fault, second.fault, budget.memory_used) == ("", "room", 600)
+    first.close()
+    second.add(b"more")
+    assert budget.memory_used == 0
+
+
+def test_what_is_in_memory_counts_when_it_moves_to_disk() -> None:
+    budget = Budget(PLENTY, IN_MEMORY + 100)
+    body = Body(budget, PLENTY, None)
+    body.add(b"x" * (IN_MEMORY - 1000))
+    body.add(b"x" * 2000)
+    assert (body.fault, budget.memory_used, budget.disk_used) == ("room", 0, 0)
+
+
+def test_the_bound_of_memory_itself_stays_in_memory() -> None:
+    budget = Budget(PLENTY, PLENTY)
+    body = received(b"x" * (IN_MEMORY - 2) + b"\r\n", IN_MEMORY, budget)
+    assert (budget.memory_used, budget.disk_used) == (IN_MEMORY, 0)
+    body.close()
+
+
+def test_a_piece_is_never_larger_than_its_bound_and_none_is_wasted() -> None:
+    message = (b"x" * 98 + b"\r\n") * 10_000
+    pieces = list(Wire(message, 0))
+    assert [len(piece) for piece in pieces] == [262_144, 262_144, 262_144, 213_568]
+
+
 def test_the_file_has_no_name(tmp_path: Path) -> None:
     body = Body(Budget(PLENTY, PLENTY), PLENTY, tmp_path)
     body.add(b"x" * (IN_MEMORY + 10) + b"\r\n")

@@ -1,5 +1,7 @@
 """Command lines, paths, line ends and dots, in any cutting into chunks."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,32 @@ def test_a_command_is_a_verb_and_an_argument(line: bytes, expected: tuple[str, s
 def test_control_characters_and_broken_utf8_are_no_command(line: bytes) -> None:
     with pytest.raises(SyntaxFault):
         split_command(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [(b"NOOP \xff", "command is not ASCII or UTF-8"), (b"NO\0OP", "control characters in a command"), ("NÖÖP".encode(), "command is not ASCII")],
+)  # fmt: skip
+def test_a_syntax_fault_says_what_is_wrong(line: bytes, text: str) -> None:
+    with pytest.raises(SyntaxFault) as caught:
+        split_command(line)
+    assert str(caught.value) == text
+
+
+def test_only_spaces_around_an_argument_are_taken_off() -> None:
+    assert split_command("NOOP  X\u00a0 ".encode()) == ("NOOP", "X\u00a0")
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [("FROM:a", "syntax: FROM:<address> and parameters"), ("FROM:<@a:b@c.example>", "source routes are not accepted"),
+     ('FROM:<"a<b"@c.example>', "no space or angle bracket in an address"), ("FROM:<a>", "no @ and domain"),
+     ("FROM:<> =", "malformed parameter"), ("FROM:<> " + "x" * 50 + " " + "x" * 50, f"parameter {'X' * 40} given twice")],
+)  # fmt: skip
+def test_a_path_fault_says_what_is_wrong(argument: str, text: str) -> None:
+    with pytest.raises(SyntaxFault) as caught:
+        parse_path("FROM", argument)
+    assert str(caught.value) == text
 
 
 @given(st.binary(max_size=80))
@@ -157,6 +185,24 @@ def test_what_is_no_ehlo_name(name: str) -> None:
 )  # fmt: skip
 def test_line_check_names_what_is_wrong(data: bytes, fault: str) -> None:
     assert check(data) == fault
+
+
+def test_line_check_over_every_short_text_in_every_two_cuts() -> None:
+    for length in range(1, 6):
+        for letters in itertools.product(b"\r\na", repeat=length):
+            data = bytes(letters)
+            bad = bool(set(data.replace(b"\r\n", b"")) & {10, 13})
+            for places in itertools.combinations_with_replacement(range(length + 1), 2):
+                assert bool(check(data, list(places))) == bad, (data, places)
+
+
+def test_a_bare_return_astride_two_chunks_is_named() -> None:
+    assert check(b"a\rb\r\n", [2]) == "bare CR"
+
+
+def test_nothing_is_held_back_twice() -> None:
+    unstuffer = Unstuffer()
+    assert unstuffer.feed(b"a\r\n") + unstuffer.end() + unstuffer.end() == b"a\r\n"
 
 
 @given(NASTY, PLACES)
