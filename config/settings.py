@@ -127,6 +127,8 @@ class Registry(Frozen):
         scheme = value.get_secret_value().partition(":")[0]
         if scheme not in ("sqlite", "postgresql"):
             raise ValueError("must start with sqlite:/// or postgresql://")
+        if re.search(r"[?&]password=", value.get_secret_value(), re.IGNORECASE):
+            raise ValueError("write the password before the @, as in postgresql://user:password@host/db")
         return value
 
 
@@ -237,7 +239,7 @@ class Settings(BaseSettings):
         """The effective settings for printing: secrets masked, paths as text."""
         values: dict[str, Any] = self.model_dump(mode="json")
         url = self.registry.url.get_secret_value()
-        values["registry"]["url"] = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
+        values["registry"]["url"] = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
         return values
 
 

@@ -3,6 +3,7 @@
 `apply` never makes or lifts a suspension; `suspend` and `resume` never touch what the file says.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,9 @@ __all__ = ["Applied", "Conflict", "CustomerError", "CustomerStore", "StoredCusto
 
 REASON_LENGTH = 1000
 """Characters of a reason."""
+
+
+log = logging.getLogger("postern.registry")
 
 
 class CustomerError(Exception):
@@ -152,7 +156,12 @@ class CustomerStore:
                 return last, ()
             newer = customers.c.change > (change if last > change else 0)
             ids = connection.execute(select(customers.c.id).where(newer)).scalars().all()
-            return last, tuple(customer_rows.load(connection, ids).values())
+            found = customer_rows.load(connection, ids, skip_unreadable=True)
+        unreadable = sorted(set(ids) - set(found))
+        if unreadable:
+            # Written by another version: what a node knew of them stays in force, and the others' changes act.
+            log.error("customers that this version cannot read: %s", ", ".join(unreadable[:10]))
+        return last, tuple(found.values())
 
 
 def _checked(reason: str) -> str:

@@ -219,6 +219,19 @@ class Database:
 
     # -- secrets
 
+    def check_unbound(self, path: Path) -> None:
+        """The secrets file is missing: raises WrongSecrets when the registry was made with one, which must come back.
+
+        New secrets would open nothing that the old ones sealed.
+        """
+        with self.reading() as connection:
+            known = connection.execute(select(meta.c.value).where(meta.c.name == "secrets")).scalar()
+        if known is not None:
+            raise WrongSecrets(
+                f"registry {self.shown} was made with the secrets of fingerprint {known}, but {path} is missing: bring "
+                "it back from a backup or from another node (mode 0600), or name it in [secrets] file"
+            )
+
     def check_fingerprint(self, secrets: Secrets) -> None:
         """Bind the registry to these secrets at first use; raises WrongSecrets when it is bound to others."""
         query = select(meta.c.value).where(meta.c.name == "secrets")

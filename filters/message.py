@@ -180,7 +180,10 @@ def _read_mailboxes(value: bytes) -> list[Address] | None:
             return None
         # Encoded words are words of a display name and nothing else (RFC 2047 section 5); the library would decode them
         # and read the result as syntax.
-        header = _FROM("from", _ENCODED_WORD.sub(_PLACEHOLDER, value).decode("utf-8", "surrogateescape"))
+        words = _ENCODED_WORD.sub(_PLACEHOLDER, value)
+        if b"=?" in words:
+            return None  # something like an encoded word that not every reader takes for one
+        header = _FROM("from", words.decode("utf-8", "surrogateescape"))
         if any(not _harmless(defect) for defect in header.defects):
             return None
         specs = [address.addr_spec for address in header.addresses]  # type: ignore[attr-defined]

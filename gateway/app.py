@@ -133,15 +133,17 @@ class Gateway:
 
     def trouble(self) -> list[str]:
         """Why mail does not flow, one line per reason; empty when ready."""
-        found = [
-            f"next hop {name}: {hop.trouble or 'not reached'}" for name, hop in self.hops.items() if not hop.healthy
-        ]
+        found = [hop.trouble for hop in self.hops.values() if not hop.healthy]
         if self._tasks and self._tasks[0].done():
             found.append("registry: no longer followed")
         if not self.changes.current:
             found.append("registry: not reached")
+        if self.journal.full:
+            found.append("audit: the disk is full or fails; mail is deferred")
+        if not self.smtp_addresses:
+            found.append("SMTP: not open yet")
         for name, hop in self.hops.items():
-            self.metrics.healthy.labels(f"next-hop {name}").set(hop.healthy)
+            self.metrics.healthy.labels(f"next_hop_{name}").set(hop.healthy)
         return found
 
     async def _every_minute(self) -> None:

@@ -6,12 +6,13 @@ or a repeat stored by another node acts here on the next MAIL, on open sessions 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from consent.customers import CustomerStore
+from consent.customers import CustomerStore, StoredCustomer
 from consent.database import RegistryError
-from consent.repeats import RepeatStore
+from consent.repeats import Repeat, RepeatStore
 from filters.engine import UnknownRule
 from gateway.directory import Directory
 from gateway.metrics import Metrics
@@ -21,6 +22,16 @@ log = logging.getLogger("postern.changes")
 
 INTERVAL_SECONDS = 1.0
 _LOG_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What the registry answered."""
+
+    customers_seen: int
+    customers: Sequence[StoredCustomer]
+    repeats_seen: int
+    repeats: Sequence[Repeat]
 
 
 class Changes:
@@ -39,30 +50,45 @@ class Changes:
         self._directory, self._repeats, self._metrics, self._clock = directory, repeats, metrics, clock
         self._customers_seen = self._repeats_seen = 0
         self._logged = float("-inf")
+        self._one_at_a_time = asyncio.Lock()
         self.current = False
         """Whether the last question was answered."""
 
     def load(self) -> None:
-        """Read all that changed since the last time; raises RegistryError."""
-        seen, changed = self._customers.changed_since(self._customers_seen)
-        for stored in changed:
+        """Read all that changed since the last time, and put it in force; raises RegistryError."""
+        self._apply(self._fetch())
+
+    async def refresh(self) -> None:
+        """The same without holding the loop while the registry answers; raises RegistryError.
+
+        The directory is changed on the loop only, between two steps of any session: nobody looks up a customer who is
+        just being replaced.
+        """
+        async with self._one_at_a_time:
+            self._apply(await asyncio.to_thread(self._fetch))
+
+    def _fetch(self) -> _Changed:
+        customers = self._customers.changed_since(self._customers_seen)
+        return _Changed(*customers, *self._repeat_store.changed_since(self._repeats_seen))
+
+    def _apply(self, changed: _Changed) -> None:
+        for stored in changed.customers:
             try:
                 self._directory.update([stored])
             except UnknownRule as error:
                 # Written by another version: what was known of this customer stays in force.
                 self._metrics.alarm("registry", f"customer {stored.customer.id}: {error}")
-        self._customers_seen = seen
-        self._repeats_seen, repeats = self._repeat_store.changed_since(self._repeats_seen)
-        for repeat in repeats:
+        for repeat in changed.repeats:
             self._repeats.load(repeat)
+        self._customers_seen, self._repeats_seen = changed.customers_seen, changed.repeats_seen
+        self.current = True
 
     async def follow(self) -> None:
         """Ask every second until cancelled; a registry that is down is logged once a minute."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await asyncio.to_thread(self.load)
-                self.current = True
+                await self.refresh()
             except RegistryError as error:
                 self.current = False
                 if loop.time() - self._logged >= _LOG_EVERY_SECONDS:

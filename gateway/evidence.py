@@ -1,7 +1,9 @@
 """Evidence: the audit joined to the registry, which holds the subjects' keys and the published heads."""
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from config.settings import Settings
 from consent.address import Address
@@ -16,12 +18,24 @@ from gateway.stores import Stores
 _UNREADABLE = "the registry's head of this journal cannot be read: it was changed"
 
 
+def _node(data_dir: Path) -> str:
+    """This node's name in the registry: random, made once, kept in data_dir/node."""
+    path = data_dir / "node"
+    try:
+        with path.open("x") as file:
+            file.write(secrets.token_hex(8) + "\n")
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
 class Evidence:
     """The journals under data_dir/audit: opened for writing, searched, verified."""
 
     def __init__(self, settings: Settings, stores: Stores, clock: Callable[[], datetime]) -> None:
         self._settings, self._stores, self._clock = settings, stores, clock
         self._directory = settings.data_dir / "audit"
+        self._node = _node(settings.data_dir)
 
     def open(self, process: str, *, version: str, wait_seconds: float) -> Journal:
         """The journal of a process, open for writing; raises `gateway.audit.errors.JournalError`."""
@@ -34,7 +48,9 @@ class Evidence:
             mac_key=self._stores.secrets.mac_key,
             seal=self._seal,
             clock=self._clock,
-            publish_head=lambda head: self._stores.heads.put(head.process, head.to_text(), self._clock()),
+            publish_head=lambda head: self._stores.heads.put(
+                f"{self._node}/{head.process}", head.to_text(), self._clock()
+            ),
             segment_bytes=self._settings.audit.segment_bytes,
             reserve_bytes=self._settings.audit.reserve_bytes,
         )
@@ -69,9 +85,15 @@ class Evidence:
         return search(self._directory, query, lambda address: [self._stores.secrets.address_key(address)], self._unseal)
 
     def _published(self) -> tuple[dict[str, Head], list[str]]:
-        """The registry's heads by process, and the processes whose head there is none: changed by hand, then."""
+        """The registry's heads of this node by process, and the processes whose head there is none: changed by hand.
+
+        Several nodes may share a registry; each verifies what lies in its own data_dir.
+        """
         heads, unreadable = {}, []
-        for process, text in self._stores.heads.all().items():
+        for name, text in self._stores.heads.all().items():
+            node, _, process = name.partition("/")
+            if node != self._node:
+                continue
             try:
                 heads[process] = Head.from_text(text)
             except HeadError:

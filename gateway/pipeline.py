@@ -138,8 +138,34 @@ class Pipeline:
         current = self.directory.renewed(identity)
         if current is None:
             return replies.CREDENTIAL_CHANGED
+        wrong = self._wrong_parameter(path)
+        if wrong is not None:
+            return wrong
+        transaction = Transaction(self, client, current, path, now)
+        refused: Finding | None = None
+        if current.entry.standing.status == "suspended":
+            refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
+        elif (size := int(path.parameters.get("SIZE", "0"))) > self.size_limit:
+            refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
+        if refused:
+            return await transaction.refuse("mail", Verdict(Outcome.REJECT, (refused,), refused))
+        if transaction.hop is None:
+            self.metrics.alarm("next_hop_unknown", f"customer {current.entry.customer.id} names an unknown next hop")
+            return replies.INTERNAL
+        if self.budget.exhausted:
+            return replies.NO_ROOM
+        verdict = evaluate(current.entry.rules, _EMPTY, transaction.facts(), self.policy, Phase.MAIL)
+        if verdict.decisive:
+            return await transaction.refuse("mail", verdict)
+        return transaction
+
+    def _wrong_parameter(self, path: Path) -> Reply | None:
+        """The reply to a MAIL parameter that is unknown, not offered or malformed; None when all are right."""
         unknown = set(path.parameters) - {"SIZE", "BODY", "SMTPUTF8", "AUTH"}
-        if unknown or ("SMTPUTF8" in path.parameters and "SMTPUTF8" not in self.extensions):
+        needed = {"SMTPUTF8"} & set(path.parameters)
+        if path.parameters.get("BODY", "").upper() == "8BITMIME":
+            needed.add("8BITMIME")
+        if unknown or not needed <= self.extensions:
             return replies.PARAMETER_UNKNOWN
         size, body = path.parameters.get("SIZE", "0"), path.parameters.get("BODY", "7BIT").upper()
         if not (size.isascii() and size.isdigit() and len(size) <= 20):
@@ -148,23 +174,7 @@ class Pipeline:
             return replies.syntax("BODY is 7BIT or 8BITMIME, SMTPUTF8 takes no value")
         if path.address and not path.address.ascii_only and "SMTPUTF8" not in path.parameters:
             return replies.UTF8_SENDER
-        transaction = Transaction(self, client, current, path, now)
-        refused: Finding | None = None
-        if current.entry.standing.status == "suspended":
-            refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
-        elif int(size) > self.size_limit:
-            refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
-        if refused:
-            return await transaction.refuse("mail", Verdict(Outcome.REJECT, (refused,), refused))
-        if transaction.hop is None:
-            self.metrics.alarm("next-hop", f"customer {current.entry.customer.id} names an unknown next hop")
-            return replies.INTERNAL
-        if self.budget.exhausted:
-            return replies.NO_ROOM
-        verdict = evaluate(current.entry.rules, _EMPTY, transaction.facts(), self.policy, Phase.MAIL)
-        if verdict.decisive:
-            return await transaction.refuse("mail", verdict)
-        return transaction
+        return None
 
 
 class Transaction:
@@ -279,7 +289,7 @@ class Transaction:
         change = transform.change(message, trace, pipeline.own_names)
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
-        await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change.modifications))
+        await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
         return _Decided(verdict, accepted, change)
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
@@ -401,7 +411,7 @@ class Transaction:
         reply: Reply,
         body: Body | None = None,
         message: Message = _EMPTY,
-        modifications: tuple[str, ...] = (),
+        change: transform.Change | None = None,
         recipients: Sequence[Address] | None = None,
     ) -> record.Decision:
         client, entry, pipeline = self._client, self._identity.entry, self._pipeline
@@ -418,7 +428,7 @@ class Transaction:
             reverse_path=self._path.address,
             recipients=tuple(self.recipients if recipients is None else recipients),
             header_from=message.mailboxes("from") or (),
-            message_id=message.message_id or None,
+            message_id=message.message_id or (change.message_id if change else "") or None,
             size=body.size if body else None,
             sha256=body.sha256 if body and not body.fault else None,
             header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
@@ -426,7 +436,7 @@ class Transaction:
             reply=without_local_parts(str(reply)),
             findings=[_as_record(finding) for finding in verdict.findings],
             clauses=tuple(sorted({f.clause for f in verdict.findings})),
-            modifications=modifications,
+            modifications=change.modifications if change else (),
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,

@@ -36,9 +36,11 @@ class Stores:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"data_dir: {settings.data_dir} cannot be made: {error.strerror}") from None
-        secrets = Secrets.load_or_create(settings.secrets_file)
         database = Database(settings.registry.url.get_secret_value())
         database.upgrade()
+        if not settings.secrets_file.exists():
+            database.check_unbound(settings.secrets_file)
+        secrets = Secrets.load_or_create(settings.secrets_file)
         database.check_fingerprint(secrets)
         return cls(
             database,

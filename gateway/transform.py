@@ -5,6 +5,7 @@ change stands in the audit record by the text that is returned here.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +18,7 @@ REMOVED = ("bcc", "return-path")
 """Fields that never leave: Bcc names hidden recipients, Return-Path is the last MTA's (RFC 5321 section 4.4)."""
 
 
-_COMMENT = re.compile(rb"\([^()]*+\)")
-_NESTED_COMMENTS = 10
-"""How deep comments are taken off before the authserv-id is read."""
+_PART = re.compile(rb"\\.|[()]|[^()\\]++|\\", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class Change:
     keep_from: int
     modifications: tuple[str, ...]
     """One text per change, for the record."""
+    message_id: str = ""
+    """The Message-ID that was put on top, "" where the message had its own."""
 
 
 @lru_cache(maxsize=4)
@@ -66,10 +67,11 @@ def change(message: Message, trace: Trace, own_names: Iterable[str]) -> Change:
 
     `own_names` are the authserv-ids (RFC 8601 section 5) that only we may use, in lower case.
     """
-    top, made = [received(trace)], []
+    top, made, message_id = [received(trace)], [], ""
     names = {field.name for field in message.fields}
     if "message-id" not in names:
-        top.append(f"Message-ID: <{trace.reference}@{trace.hostname}>\r\n".encode())
+        message_id = f"<{trace.reference}@{trace.hostname}>"
+        top.append(f"Message-ID: {message_id}\r\n".encode())
         made.append("added Message-ID")
     if "date" not in names:
         top.append(f"Date: {date_time(int(trace.time.timestamp()))}\r\n".encode())
@@ -79,21 +81,35 @@ def change(message: Message, trace: Trace, own_names: Iterable[str]) -> Change:
         own = frozenset(own_names)
         out = [field for field in message.fields if field.name in REMOVED or _claims(field, own)]
     if not out:
-        return Change(b"".join(top), 0, tuple(made))
+        return Change(b"".join(top), 0, tuple(made), message_id)
     kept, at = [], 0
     for field in out:
         kept.append(bytes(message.raw[at : field.start]))
         at = field.end
-        made.append(f"removed {field.name}")
-    return Change(b"".join([*top, *kept]), at, tuple(made))
+    for name, count in Counter(field.name for field in out).items():
+        made.append(f"removed {name}" if count == 1 else f"removed {count} {name}")
+    return Change(b"".join([*top, *kept]), at, tuple(made), message_id)
 
 
 def _claims(field: Field, own_names: frozenset[str]) -> bool:
     """Whether it is an Authentication-Results field in our name."""
     if field.name != "authentication-results":
         return False
-    text = field.unfolded
-    for _ in range(_NESTED_COMMENTS):
-        text = _COMMENT.sub(b" ", text)
-    words = text.partition(b";")[0].replace(b'"', b" ").split()
+    words = _without_comments(field.unfolded).partition(b";")[0].replace(b'"', b" ").split()
     return bool(words) and words[0].lower().decode("ascii", "replace") in own_names
+
+
+def _without_comments(text: bytes) -> bytes:
+    """Without comments, nested ones and those with quoted pairs too (RFC 5322 section 3.2.2)."""
+    kept, depth = bytearray(), 0
+    for found in _PART.finditer(text):
+        part = found[0]
+        if part == b"(":
+            depth += 1
+        elif part == b")" and depth:
+            depth -= 1
+        elif not depth:
+            kept += part
+            continue
+        kept += b" "
+    return bytes(kept)

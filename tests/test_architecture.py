@@ -103,7 +103,9 @@ def _is_nested(node: ast.AST, path: Path) -> bool:
             inner = [each for each in ast.walk(outer) if each is not outer]
         elif isinstance(outer, ast.ClassDef) and (outer.bases or outer.name.startswith("_")):
             inner = list(outer.body)
-        if any(type(each) is type(node) and getattr(each, "lineno", 0) == getattr(node, "lineno", -1) for each in inner):
+        if any(
+            type(each) is type(node) and getattr(each, "lineno", 0) == getattr(node, "lineno", -1) for each in inner
+        ):
             return True
     return False
 

@@ -143,14 +143,26 @@ def _customer_routes(app: FastAPI, gateway: "Gateway") -> None:
     @router.post("/{customer}/suspend")
     async def suspend(customer: CustomerId, body: Reason, token: Annotated[Token, Depends(caller)]) -> CustomerStanding:
         """Stop all mail of a customer: on this node at once, on all nodes and open sessions within 5 seconds."""
-        return await asyncio.to_thread(_stand, gateway, "suspend", customer, body.reason, token)
+        return await _stand_now(gateway, "suspend", customer, body.reason, token)
 
     @router.post("/{customer}/resume")
     async def resume(customer: CustomerId, body: Reason, token: Annotated[Token, Depends(caller)]) -> CustomerStanding:
         """Let a suspended customer send again."""
-        return await asyncio.to_thread(_stand, gateway, "resume", customer, body.reason, token)
+        return await _stand_now(gateway, "resume", customer, body.reason, token)
 
     app.include_router(router)
+
+
+async def _stand_now(
+    gateway: "Gateway", act: Literal["suspend", "resume"], customer: str, reason: str, token: Token
+) -> CustomerStanding:
+    """Change, record, and put it in force on this node at once."""
+    try:
+        return await asyncio.to_thread(_stand, gateway, act, customer, reason, token)
+    finally:
+        # Not needed for the answer: a registry that fails between the two leaves it to the next look, within seconds.
+        with contextlib.suppress(RegistryError):
+            await gateway.changes.refresh()
 
 
 def _stand(
@@ -171,9 +183,6 @@ def _stand(
     except CustomerError as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"reason: {error}") from None
     unrecorded = _record(gateway, Act(f"token:{token.id}", act, customer, None, reason)) if changed else ""
-    # Not needed for the answer: a registry that fails between the two leaves it to the next look, within seconds.
-    with contextlib.suppress(RegistryError):
-        gateway.changes.load()
     standing = Standing(status="suspended" if act == "suspend" else "active", reason=reason, since=None)
     with contextlib.suppress(RegistryError):
         standing = store.get(customer).standing

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,18 +79,18 @@ class Edge:
         opened = []
         for listener in self._listeners:
             host, port = split_address(listener.address)
-            context = self._contexts[listener.address] if listener.tls == "implicit" else None
             try:
                 server = await loop.create_server(
-                    lambda listener=listener: Session(self, listener),
+                    partial(Session, self, listener),
                     host,
                     port,
-                    ssl=context,
                     backlog=1024,
                 )
             except OSError as error:
                 await self.close(0)
-                raise ConfigError(f"smtp.listeners: cannot listen on {listener.address}: {error.strerror}") from None
+                raise ConfigError(
+                    f"smtp.listeners: cannot listen on {listener.address}: {os.strerror(error.errno or 0)}"
+                ) from None
             self._servers.append(server)
             for each in server.sockets:
                 if each.family in (socket.AF_INET, socket.AF_INET6):

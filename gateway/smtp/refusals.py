@@ -16,6 +16,8 @@ def of_message(body: Body, message: Message, size_limit: int, bounds: MessageBou
     if body.fault:
         detail = f"{body.size} octets, limit {size_limit}" if body.fault == "size" else body.fault
         return replies.BODY_FAULTS[body.fault].finding(detail)
+    if message.header[:1] in (b" ", b"\t"):
+        return replies.FOLDED_START.finding("the first line starts with white space")
     if message.body_start > bounds.max_header_bytes:
         return replies.HEADER_SIZE.finding(f"{message.body_start} octets, limit {bounds.max_header_bytes}")
     count = len(message.all("received"))

@@ -99,6 +99,11 @@ HEADER_SIZE = Refusal(
     "The header block is bounded (R-046).",
     "Send fewer or shorter header fields.",
 )  # fmt: skip
+FOLDED_START = Refusal(
+    "FOLDED-START", "MOD-2.5b", Reply(554, "5.6.0", "First header line is a continuation"),
+    "The first line starts no continuation: it would continue the line that we put on top (RFC 5322 section 2.2.3).",
+    "Start the message with a header field.",
+)  # fmt: skip
 LOOP = Refusal(
     "LOOP", "MOD-2.6", Reply(554, "5.4.6", "Routing loop: too many Received fields"),
     "A message that passed too many servers goes round in a loop (RFC 5321 section 6.3).",
@@ -109,7 +114,7 @@ NEXT_HOP = Refusal(
     "The next hop refused this recipient or message; its reply stands in the record.",
     "Read the reply; it is about the recipient's address or mailbox, or the message.",
 )  # fmt: skip
-REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, LOOP, NEXT_HOP)
+REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, NEXT_HOP)
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}
 """`Body.fault` -> refusal; "room" is our own fault and no refusal."""

@@ -34,7 +34,6 @@ class Sink:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
-            await self._server.wait_closed()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one message (aiosmtpd's hook)."""

@@ -137,7 +137,6 @@ def test_a_repeat_is_known_on_another_node(nodes: tuple[Postern, Postern, SlowSi
     assert len(sink.arrivals()) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the registry keeps one head for each process name, whatever the node")
 def test_two_nodes_on_one_registry_keep_a_chain_each(nodes: tuple[Postern, Postern, SlowSink]) -> None:
     one, two, _ = nodes
     assert send(one.port, message("one"), *ENVELOPE).startswith("250 ")

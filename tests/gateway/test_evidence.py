@@ -52,10 +52,10 @@ def test_a_journal_that_vanished_is_found_by_the_registrys_head(parts: Parts, tm
     assert [fault.process for fault in report.faults] == ["cli"]
 
 
-def test_a_registry_head_that_is_none_is_a_fault_and_stops_the_journal(parts: Parts) -> None:
+def test_a_registry_head_that_is_none_is_a_fault_and_stops_the_journal(parts: Parts, tmp_path: Path) -> None:
     evidence, stores, clock = parts
     write(evidence, "cli")
-    stores.heads.put("cli", "garbled", clock())
+    stores.heads.put(f"{(tmp_path / 'var' / 'node').read_text().strip()}/cli", "garbled", clock())
     assert [fault.what for fault in evidence.verify().faults] == [
         "the registry's head of this journal cannot be read: it was changed"
     ]

@@ -12,8 +12,14 @@ TRACE = Trace("client.example", "192.0.2.1", "gw.example", "ESMTPA", "01", datet
 
 @pytest.mark.parametrize(
     "value",
-    [b"(x) gw.example; dkim=pass", b'"gw.example"; dkim=pass', b"gw.example(x); dkim=pass", b"(a;b) gw.example; x",
-     rb"(\)) gw.example; dkim=pass", b"(" * 11 + b"x" + b")" * 11 + b" gw.example; dkim=pass"],
+    [
+        b"(x) gw.example; dkim=pass",
+        b'"gw.example"; dkim=pass',
+        b"gw.example(x); dkim=pass",
+        b"(a;b) gw.example; x",
+        rb"(\)) gw.example; dkim=pass",
+        b"(" * 11 + b"x" + b")" * 11 + b" gw.example; dkim=pass",
+    ],
 )
 def test_results_that_claim_our_name_are_removed_in_every_spelling(value: bytes) -> None:
     message = Message(b"From: ann@acme.example\r\nAuthentication-Results: " + value + b"\r\n\r\nbody\r\n")

@@ -70,7 +70,12 @@ class ReplyLinter:
         """Look at one line, without CRLF."""
         self.seen.add(line)
         enhanced = re.match(r"(\d)\d\d[ -](\d)\.\d{1,3}\.\d{1,3} \S", line)
-        if len(line) > 510 or not line.isascii() or any(c < " " for c in line) or (not (enhanced and enhanced[1] == enhanced[2]) and not _ENHANCED_FREE.match(line)):
+        if (
+            len(line) > 510
+            or not line.isascii()
+            or any(c < " " for c in line)
+            or (not (enhanced and enhanced[1] == enhanced[2]) and not _ENHANCED_FREE.match(line))
+        ):
             self.faults.append(line)
 
 

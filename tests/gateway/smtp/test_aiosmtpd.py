@@ -10,6 +10,7 @@ from importlib.metadata import version
 import pytest
 from aiosmtpd.smtp import SMTP
 
+from gateway.smtp.connection import Connection
 from gateway.smtp.session import Session
 
 
@@ -31,7 +32,7 @@ def test_flow_control_is_where_we_expect_it() -> None:
 
 def test_what_connection_made_needs_is_set_by_our_init() -> None:
     used = {"_original_transport", "_timeout_handle", "_timeout_duration", "transport", "session", "envelope", "loop"}
-    source = inspect.getsource(Session.__init__)
+    source = inspect.getsource(Connection.__init__)
     assert all(f"self.{name}" in source for name in used)
     for method in (SMTP.connection_made, SMTP._reset_timeout, SMTP._set_rset_state, SMTP._create_session):
         named = {
@@ -56,5 +57,5 @@ def test_every_command_of_aiosmtpds_is_overridden(name: str) -> None:
 
 def test_a_lost_connection_cancels_nothing() -> None:
     assert "cancel()" in inspect.getsource(SMTP.connection_lost)
-    assert "_handler_coroutine" not in inspect.getsource(Session.connection_lost)
-    assert "_handler_coroutine" not in inspect.getsource(Session.eof_received)
+    assert "_handler_coroutine" not in inspect.getsource(Connection.connection_lost)
+    assert "_handler_coroutine" not in inspect.getsource(Connection.eof_received)

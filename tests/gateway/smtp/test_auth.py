@@ -55,46 +55,56 @@ Parts = tuple[Directory, Authenticator, Time, list[str]]
 
 async def test_right_wrong_and_unknown(parts: Parts) -> None:
     _, made, _, hashed = parts
-    assert await made.verify("app", "right password") is not None
-    assert await made.verify("app", "wrong") is None
-    assert await made.verify("nobody", "right password") is None
+    assert await made.verify("app", "right password", "192.0.2.1") is not None
+    assert await made.verify("app", "wrong", "192.0.2.1") is None
+    assert await made.verify("nobody", "right password", "192.0.2.1") is None
     assert hashed == ["right password", "wrong", "right password"]  # an unknown user costs a verification too
 
 
 async def test_a_right_password_is_remembered_for_ten_minutes_and_a_wrong_one_never(parts: Parts) -> None:
     _, made, time, hashed = parts
     for _ in range(3):
-        assert await made.verify("app", "right password") is not None
-        assert await made.verify("app", "wrong") is None
+        assert await made.verify("app", "right password", "192.0.2.1") is not None
+        assert await made.verify("app", "wrong", "192.0.2.1") is None
     assert hashed == ["right password", "wrong", "wrong", "wrong"]
     time.now += REMEMBERED_SECONDS
-    assert await made.verify("app", "right password") is not None
+    assert await made.verify("app", "right password", "192.0.2.1") is not None
     assert hashed[-1] == "right password"
 
 
 async def test_the_memory_ends_with_the_password(parts: Parts) -> None:
     directory, made, _, _ = parts
-    assert await made.verify("app", "right password") is not None
+    assert await made.verify("app", "right password", "192.0.2.1") is not None
     directory.update([customer("new password")])
-    assert await made.verify("app", "right password") is None
-    assert await made.verify("app", "new password") is not None
+    assert await made.verify("app", "right password", "192.0.2.1") is None
+    assert await made.verify("app", "new password", "192.0.2.1") is not None
 
 
 async def test_the_memory_holds_no_password_and_is_bounded(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     _, made, _, _ = parts
     monkeypatch.setattr(auth, "_REMEMBERED", 1)
-    await made.verify("app", "right password")
+    await made.verify("app", "right password", "192.0.2.1")
     assert b"right password" not in b"".join(made._right)
-    await made.verify("APP", "right password")
+    await made.verify("APP", "right password", "192.0.2.1")
     assert len(made._right) == 1
 
 
 async def test_too_many_at_once_are_busy(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     _, made, _, _ = parts
     monkeypatch.setattr(auth, "_WAITING", 2)
-    results = await asyncio.gather(*(made.verify("app", f"wrong {n}") for n in range(5)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(made.verify("app", f"wrong {n}", f"192.0.2.{n}") for n in range(5)), return_exceptions=True
+    )
     assert [type(result) for result in results].count(Busy) == 3
-    assert await made.verify("app", "right password") is not None
+    assert await made.verify("app", "right password", "192.0.2.1") is not None
+
+
+async def test_one_peer_keeps_nobody_else_out(parts: Parts) -> None:
+    _, made, _, _ = parts
+    guesses = [made.verify("app", f"wrong {n}", "192.0.2.9") for n in range(20)]
+    results = await asyncio.gather(*guesses, made.verify("app", "right password", "192.0.2.1"), return_exceptions=True)
+    assert [type(result) for result in results[:-1]].count(Busy) == 20 - auth._WAITING_PER_PEER
+    assert not isinstance(results[-1], BaseException) and results[-1] is not None
 
 
 async def test_a_broken_hash_never_matches() -> None:
@@ -105,5 +115,9 @@ async def test_a_broken_hash_never_matches() -> None:
         [StoredCustomer(Customer.model_validate(broken), Standing(), 1, datetime(2026, 11, 20, tzinfo=UTC))]
     )
     made = Authenticator(directory, lambda: 0.0)
-    assert await made.verify("app", "x" * 8) is None
+    assert await made.verify("app", "x" * 8, "192.0.2.1") is None
     made.close()
+
+
+def test_an_unknown_username_costs_what_a_known_one_costs() -> None:
+    assert not PasswordHasher().check_needs_rehash(auth.DECOY)
