@@ -17,6 +17,8 @@ from filters.engine import bind
 from gateway.app import Gateway
 from gateway.cli.context import checked_policy, config_option, utc_now
 
+log = logging.getLogger("postern")
+
 
 @click.command("serve")
 @click.option(
@@ -52,6 +54,11 @@ async def serve(settings: Settings, policy: Policy) -> None:
     # Before anything is opened, so that what was opened is always closed.
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(
+        signal.SIGHUP,
+        log.warning,
+        "SIGHUP: settings, policy and certificates are read at start; restart to change them",
+    )
     gateway = Gateway(settings, policy, utc_now)
     await gateway.start()
     for address in gateway.smtp_addresses:

@@ -264,7 +264,13 @@ class Session(Connection):
             self._say(replies.syntax(str(fault), "5.1.7" if isinstance(fault, PathFault) else "5.5.4"))
             return
         peer = self._peer
-        if self._identity is None or self._identity.method == "network":
+        if self._identity is not None and self._identity.method == "network":
+            now = self._edge.directory.by_address(peer[0])
+            if now is None:
+                self._say(replies.CREDENTIAL_CHANGED)
+                return
+            self._identity = now
+        elif self._identity is None:
             self._identity = self._edge.directory.by_address(peer[0])
         if self._identity is None:
             self._edge.refused_stranger(peer[0], replies.AUTH_REQUIRED.code)

@@ -26,8 +26,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Path(__file__).with_name("known.toml")
 PACKAGES = ("config", "consent", "filters", "gateway")
-TARGETS = ("filters/engine.py", "gateway/smtp/wire.py", "gateway/smtp/body.py")
-TESTS = ("tests/filters", "tests/gateway/smtp/test_wire.py", "tests/gateway/smtp/test_body.py")
+TARGETS = (
+    "filters/engine.py",
+    "gateway/smtp/wire.py",
+    "gateway/smtp/body.py",
+    "gateway/smtp/inbox.py",
+    "gateway/smtp/sasl.py",
+)
+TESTS = (
+    "tests/filters",
+    *(f"tests/gateway/smtp/test_{name}.py" for name in ("wire", "body", "inbox", "sasl")),
+)
 MAX_SHARE = 0.10
 """Of all mutants, how many may live."""
 CAUGHT = ("killed", "timeout", "caught by type check")

@@ -1,11 +1,17 @@
 """A whole gateway inside the test's event loop: real registry, real audit, real sockets, a scriptable next hop."""
 
+import atexit
 import contextlib
+import functools
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from argon2 import PasswordHasher
 
 from config.customers import CustomersFile
 from config.policy import Policy
@@ -16,12 +22,14 @@ from gateway.stores import Stores
 from tests.rig.smtpd import Smtpd
 
 PASSWORD = "a right password"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""Cheap to verify: the tests that are about its cost make their own."""
 CUSTOMERS: list[dict[str, Any]] = [
     {
         "id": "acme",
         "name": "Acme Ltd",
         "domains": ["acme.example", "news.acme.example", "xn--bcher-kva.example"],
-        "credentials": [{"username": "acme-app", "password": PASSWORD}],
+        "credentials": [{"username": "acme-app", "password_hash": HASH}],
     },
     {
         "id": "nets",
@@ -33,14 +41,14 @@ CUSTOMERS: list[dict[str, Any]] = [
         "id": "stopped",
         "name": "Stopped Ltd",
         "domains": ["stopped.example"],
-        "credentials": [{"username": "stopped-app", "password": PASSWORD}],
+        "credentials": [{"username": "stopped-app", "password_hash": HASH}],
     },
     {
         "id": "watched",
         "name": "Watched Ltd",
         "domains": ["watched.example"],
         "mode": "observe",
-        "credentials": [{"username": "watched-app", "password": PASSWORD}],
+        "credentials": [{"username": "watched-app", "password_hash": HASH}],
     },
 ]
 
@@ -93,6 +101,25 @@ def settings_for(folder: Path, next_hop: str, **changes: Any) -> Settings:
     return Settings(**{**values, **changes})
 
 
+def _prepare(settings: Settings, customers: list[dict[str, Any]], now: datetime) -> None:
+    """Make the registry and put the customers into it; customer `stopped`, if there, is suspended."""
+    stores = Stores.open(settings)
+    file = CustomersFile.model_validate({"customers": customers})
+    stores.customers.apply(file.customers, now)
+    if any(customer.id == "stopped" for customer in file.customers):
+        stores.customers.suspend("stopped", "complaints", now)
+    stores.close()
+
+
+@functools.cache
+def _prepared() -> Path:
+    """A registry with CUSTOMERS, made once for the whole run and copied: migrations and argon2id take their time."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-registry-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _prepare(settings_for(folder, "127.0.0.1:1"), CUSTOMERS, Clock()())
+    return folder
+
+
 @contextlib.asynccontextmanager
 async def running(
     folder: Path,
@@ -108,12 +135,10 @@ async def running(
         if hop is None:
             hop = await stack.enter_async_context(Smtpd())
         chosen, now = settings_for(folder, hop.address, **(settings or {})), clock or Clock()
-        stores = Stores.open(chosen)
-        file = CustomersFile.model_validate({"customers": CUSTOMERS if customers is None else customers})
-        stores.customers.apply(file.customers, now())
-        if any(customer.id == "stopped" for customer in file.customers):
-            stores.customers.suspend("stopped", "complaints", now())
-        stores.close()
+        if customers is None and not (folder / "var").exists():
+            shutil.copytree(_prepared() / "var", folder / "var")
+        else:
+            _prepare(chosen, CUSTOMERS if customers is None else customers, now())
         gateway, linter = Gateway(chosen, policy or Policy(), now), ReplyLinter()
         await gateway.start()
         gateway.edge.on_reply = linter

@@ -165,7 +165,7 @@ async def test_a_removed_network_acts_on_an_open_session(tmp_path: Path) -> None
         new = {**CUSTOMERS[1], "credentials": [{"networks": ["127.0.0.3/32"]}]}
         gateway.stores.customers.apply(CustomersFile.model_validate({"customers": [new]}).customers, gateway.clock())
         gateway.changes.load()
-        assert (await talk.ask("MAIL FROM:<ann@nets.example>")).startswith("530 ")
+        assert (await talk.ask("MAIL FROM:<ann@nets.example>")).startswith("450 4.7.0 ")
         talk.writer.close()
 
 
