@@ -143,7 +143,7 @@ class Gateway:
         if not self.smtp_addresses:
             found.append("SMTP: not open yet")
         for name, hop in self.hops.items():
-            self.metrics.healthy.labels(f"next_hop_{name}").set(hop.healthy)
+            self.metrics.healthy.labels(f"next-hop {name}").set(hop.healthy)
         return found
 
     async def _every_minute(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from config.files import ConfigError
 from consent.database import WrongSecrets
+from consent.keys import Secrets
 from gateway.stores import Stores
 from tests.rig.gateway import settings_for
 
@@ -22,13 +23,11 @@ def test_the_first_opening_makes_folder_secrets_and_tables(tmp_path: Path) -> No
 def test_other_secrets_are_refused(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, "127.0.0.1:1")
     Stores.open(settings).close()
-    secrets = settings.secrets_file.read_text()
     settings.secrets_file.unlink()
     with pytest.raises(WrongSecrets, match="is missing: bring it back"):
         Stores.open(settings)
     assert not settings.secrets_file.exists()
-    settings.secrets_file.write_text(secrets.replace("A", "B"))
-    settings.secrets_file.chmod(0o600)
+    Secrets.load_or_create(settings.secrets_file)
     with pytest.raises(WrongSecrets, match="copy the secrets file"):
         Stores.open(settings)
 

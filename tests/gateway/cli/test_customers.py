@@ -139,7 +139,8 @@ def test_secrets_of_another_installation_are_status_2(applied: Desk) -> None:
     (applied.folder / "var" / "secrets.toml").unlink()
     result = applied.run("customers", "list")
     assert result.exit_code == 2
-    assert "copy the secrets file of the first node" in result.stderr
+    assert "secrets.toml is missing: bring it back" in result.stderr
+    assert not (applied.folder / "var" / "secrets.toml").exists()
 
 
 @pytest.mark.parametrize("name", ["apply", "list", "show", "suspend", "resume"])
@@ -154,4 +155,4 @@ def test_the_installed_command_does_the_same(desk: Desk) -> None:
     done = subprocess.run(command, cwd=desk.folder, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert "brand       added     active" in done.stdout
-    assert sorted(each.name for each in (desk.folder / "var").iterdir() if each.is_file())[0] == "postern.db"
+    assert (desk.folder / "var" / "postern.db").is_file()

@@ -193,7 +193,7 @@ MISTAKES: list[tuple[str, Callable[[Installation], None], tuple[str, ...]]] = [
     ("unknown key", with_settings(data_dirr="var"), ("data_dirr: unknown key; did you mean 'data_dir'?",)),
     ("no policy", with_settings(policy_file="none.toml"), ("none.toml: cannot be read",)),
     ("data_dir is a file", file_for_folder, ("taken", "File exists")),
-    ("other secrets", change_secrets, ("secrets", "fingerprint", "copy the secrets file")),
+    ("other secrets", change_secrets, ("secrets", "fingerprint", "bring it back")),
     ("readable secrets", readable_secrets, ("chmod 600",)),
     ("damaged audit", damage, ("audit journal", "move it out of the audit directory")),
     ("no certificate", no_certificate, ("smtp.listeners 127.0.0.1:0", "cert_file")),
