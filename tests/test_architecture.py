@@ -33,7 +33,7 @@ DOORS = {
     "argon2": ("consent/customers.py", "consent/passwords.py", "gateway/smtp/auth.py"),
     "click": ("gateway/cli/",),
     "prometheus_client": ("gateway/metrics.py",),
-    "ulid": ("gateway/pipeline.py",),
+    "ulid": ("gateway/transaction.py",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))
 

@@ -14,7 +14,6 @@ from typing import cast
 from config.settings import Listener
 from filters.model import Reply
 from gateway.directory import Identity
-from gateway.pipeline import Client, Transaction
 from gateway.smtp import replies
 from gateway.smtp.auth import Busy
 from gateway.smtp.connection import Connection, Gone, tls_of
@@ -29,6 +28,7 @@ from gateway.smtp.wire import (
     parse_path,
     split_command,
 )
+from gateway.transaction import Client, Transaction
 
 log = logging.getLogger("postern.smtp")
 

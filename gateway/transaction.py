@@ -1,0 +1,353 @@
+"""One mail transaction of an identified customer, from MAIL to the answer to the final dot.
+
+The order of events and why it is so stands at the head of `gateway.pipeline`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from ulid import ULID
+
+from consent.address import Address
+from filters.engine import evaluate
+from filters.message import Message
+from filters.model import Facts, Finding, Outcome, Reply, Verdict
+from gateway import facts, transform
+from gateway.audit import record
+from gateway.audit.errors import JournalFull
+from gateway.audit.record import without_local_parts
+from gateway.directory import Identity
+from gateway.nexthop import Delivery, NextHop
+from gateway.nexthop import Transaction as HopTransaction
+from gateway.smtp import refusals, replies
+from gateway.smtp.body import Body, Wire
+from gateway.smtp.wire import Path, stuff
+
+if TYPE_CHECKING:
+    from gateway.pipeline import Pipeline
+
+log = logging.getLogger("postern.pipeline")
+
+EMPTY = Message(b"")
+"""The message while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The other end of a session, as it stands at MAIL."""
+
+    address: str
+    port: int
+    listener: str
+    ehlo: str
+    tls: str | None
+    """Version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; None in clear."""
+    protocol: str
+    """For Received: SMTP, ESMTP, ESMTPA, ESMTPS or ESMTPSA (RFC 3848)."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether it has hung up by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The reply to the final dot, and what must be called once it is known whether the client was told."""
+
+    reply: Reply
+    conclude: Callable[[bool], None] = lambda told: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    verdict: Verdict
+    reply: Reply
+    change: transform.Change | None = None
+
+
+class Transaction:
+    """One mail transaction of an identified customer, from MAIL to the answer to the final dot."""
+
+    def __init__(self, pipeline: "Pipeline", client: Client, identity: Identity, path: Path, now: datetime) -> None:
+        self._pipeline, self._client, self._identity, self._path, self._now = pipeline, client, identity, path, now
+        self.reference = str(ULID.from_datetime(now))
+        self.recipients: list[Address] = []
+        self.asked = 0
+        """RCPT commands so far."""
+        self.hop = pipeline.hops.get(
+            identity.credential.next_hop or identity.entry.customer.next_hop or _first(pipeline.hops)
+        )
+        self._onward: HopTransaction | None = None
+        self._recording = False
+        """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
+
+    def facts(self) -> Facts:
+        """The facts as they stand now."""
+        return facts.gather(self._identity, self._path.address, tuple(self.recipients), self._now)
+
+    async def rcpt(self, path: Path) -> Reply:
+        """RCPT: the worse of our answer and the next hop's."""
+        self.asked += 1
+        address = path.address
+        if address is None:
+            return replies.syntax("RCPT needs an address", "5.1.3")
+        if path.parameters:
+            return replies.PARAMETER_UNKNOWN
+        if len(self.recipients) >= self._pipeline.policy.message.max_recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        if not address.ascii_only and "SMTPUTF8" not in self._path.parameters:
+            return replies.UTF8_RECIPIENT
+        if self._onward is None:
+            self._onward = self._open()
+        reply = await self._onward.rcpt(address.text)
+        if reply.positive:
+            self.recipients.append(address)
+        elif not reply.enhanced.startswith("4.4."):
+            # The next hop's own decision about this recipient; 4.4.x is our fault with it, and an alarm instead.
+            return await self._refused_by_next_hop(reply, address)
+        return reply
+
+    async def abandon(self) -> None:
+        """RSET, a new EHLO, or the client is gone before its final dot."""
+        if self._onward is not None:
+            onward, self._onward = self._onward, None
+            await onward.abandon()
+
+    async def refuse(self, phase: str, verdict: Verdict) -> Reply:
+        """Record a refusal that needs no message, and the reply for it."""
+        reply = _reply_for(verdict).with_reference(self.reference)
+        try:
+            await self._pipeline.journal.append(self._decision(phase, verdict, reply))
+        except JournalFull:
+            return replies.AUDIT_FULL
+        self._pipeline.metrics.decided(verdict)
+        return reply
+
+    async def finish(self, body: Body) -> Closing:
+        """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
+        deadline = asyncio.get_running_loop().time() + self._pipeline.limits.decision_timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                decided = await self._decide(body)
+            self._recording = False
+            if decided.change is None:
+                return Closing(decided.reply)
+            return await self._forward(body, decided.change, deadline)
+        except TimeoutError:
+            if self._recording:
+                self._note("deferred")
+            log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
+            return Closing(replies.TOO_SLOW)
+        except JournalFull as error:
+            self._pipeline.metrics.alarm("audit", str(error))
+            return Closing(replies.AUDIT_FULL)
+        except Exception:
+            log.exception("pipeline failed, ref %s", self.reference)
+            return Closing(replies.INTERNAL)
+        finally:
+            await self.abandon()
+
+    async def _decide(self, body: Body) -> _Decided:
+        """Hops 3 to 5 and the durable record."""
+        pipeline = self._pipeline
+        if body.fault == "room":
+            return _Decided(Verdict(Outcome.DEFER), replies.NO_ROOM)
+        current = pipeline.directory.renewed(self._identity)
+        message = EMPTY if body.fault else Message(body.view())
+        refused = self._edge_refusal(body, message, current)
+        if refused:
+            verdict = Verdict(Outcome.REJECT, (refused,), refused)
+            if refused.code == replies.HEADER_SIZE.code:
+                message = EMPTY  # reading its fields for the record is what the bound is there to prevent
+        else:
+            verdict = evaluate(self._identity.entry.rules, message, self.facts(), pipeline.policy)
+        pipeline.metrics.decided(verdict)
+        if verdict.outcome is not Outcome.ACCEPT:
+            reply = _reply_for(verdict).with_reference(self.reference)
+            await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
+            return _Decided(verdict, reply)
+        trace = transform.Trace(
+            self._client.ehlo,
+            self._client.address,
+            pipeline.hostname,
+            self._protocol(),
+            self.reference,
+            pipeline.clock(),
+        )
+        change = transform.change(message, trace, pipeline.own_names)
+        accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
+        self._recording = True
+        await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
+        return _Decided(verdict, accepted, change)
+
+    def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
+        if current is not None and current.entry.standing.status == "suspended":
+            return replies.SUSPENDED.finding("suspended during the transaction")
+        return refusals.of_message(body, message, self._pipeline.size_limit, self._pipeline.policy.message)
+
+    async def _forward(self, body: Body, change: transform.Change, deadline: float) -> Closing:
+        """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""
+        digest = self._digest(body)
+        customer = self._identity.entry.customer.id
+        repeats = self._pipeline.repeats
+        first = repeats.find(customer, digest)
+        if first:
+            return Closing(
+                Reply(250, "2.0.0", f"Accepted already; ref {first}"),
+                lambda told: self._conclude_repeat(told, digest, first),
+            )
+        early = repeats.on_the_way(customer, digest)
+        if early:
+            reply = replies.ON_THE_WAY.with_reference(self.reference)
+            return Closing(reply, lambda told: self._note("deferred", told=told, repeat_of=early))
+        onward = self._onward or self._open()
+        self._onward = None
+        repeats.depart(customer, digest, self.reference, self._client.gone)
+        try:
+            # The head holds kept header lines where a field was taken out: a dot at a line's start must not end the
+            # message at the next hop.
+            head = stuff(change.head, line_start=True)
+            wire = Wire(body.view(), change.keep_from)
+            delivery = await self._send(onward, head, wire, deadline)
+        except Exception:
+            repeats.arrive(customer, digest, self.reference)
+            self._note("unknown" if onward.dot_sent else "deferred")
+            raise
+        reply = delivery.reply.with_reference(self.reference)
+        if delivery.outcome == "accepted":
+            reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
+        return Closing(reply, lambda told: self._conclude(told, digest, delivery))
+
+    async def _send(self, onward: HopTransaction, head: bytes, wire: Wire, deadline: float) -> Delivery:
+        """Our deadline ends with the final dot; from then on only the next hop's counts."""
+        sending = asyncio.create_task(onward.send(head, wire, dot_timeout=self._pipeline.limits.dot_timeout))
+        await asyncio.wait({sending}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        if not sending.done() and not onward.dot_sent:
+            sending.cancel()
+            await asyncio.wait({sending})
+            raise TimeoutError
+        return await sending
+
+    def _conclude(self, told: bool, digest: bytes, delivery: Delivery) -> None:
+        hop, repeats, customer = self.hop, self._pipeline.repeats, self._identity.entry.customer.id
+        assert hop is not None
+        self._note(
+            delivery.outcome,
+            told=told,
+            next_hop=f"{hop.name} {delivery.address}",
+            reply=without_local_parts(delivery.answer),
+        )
+        if delivery.outcome == "accepted" and not told:
+            repeats.remember(customer, digest, self.reference)
+        repeats.arrive(customer, digest, self.reference)
+
+    def _conclude_repeat(self, told: bool, digest: bytes, first: str) -> None:
+        self._note("repeat", told=told, repeat_of=first)
+        if told:
+            self._pipeline.repeats.forget(self._identity.entry.customer.id, digest)
+
+    def _note(self, outcome: str, **more: Any) -> None:
+        """The outcome record of an accepting decision; `more` are its other members."""
+        passed = outcome in ("accepted", "repeat")
+        count = len(self.recipients)
+        self._pipeline.journal.note(
+            record.Outcome(
+                self.reference, outcome, accepted=count if passed else 0, refused=0 if passed else count, **more
+            )
+        )
+        self._pipeline.metrics.outcomes.labels(outcome).inc()
+
+    def _open(self) -> HopTransaction:
+        assert self.hop is not None
+        offered = self.hop.offer.extensions
+        wanted = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8"}
+        parameters = tuple(
+            f"{key}={value}" if value else key
+            for key, value in self._path.parameters.items()
+            if wanted.get(key) in offered or key == "SMTPUTF8"
+        )
+        return self.hop.transaction(
+            self._identity.entry.customer.id, self._path.address.text if self._path.address else "", parameters
+        )
+
+    def _protocol(self) -> str:
+        """RFC 6531 section 4.3: with SMTPUTF8 the type is UTF8SMTP…, otherwise ESMTP…."""
+        if "SMTPUTF8" in self._path.parameters:
+            return self._client.protocol.replace("ESMTP", "UTF8SMTP")
+        return self._client.protocol
+
+    def _digest(self, body: Body) -> bytes:
+        """What makes a repeat: reverse-path, recipients and bytes, all the same."""
+        envelope = [self._path.address.text if self._path.address else "", *sorted(r.text for r in self.recipients)]
+        return sha256("\0".join([*envelope, body.sha256]).encode("utf-8", "surrogateescape")).digest()
+
+    async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
+        """Record the next hop's refusal of one recipient, and the reply for it."""
+        finding = replies.NEXT_HOP.finding(without_local_parts(str(reply))[:300])
+        verdict = Verdict(Outcome.REJECT if reply.code >= 500 else Outcome.DEFER, (finding,), finding)
+        referenced = reply.with_reference(self.reference)
+        try:
+            await self._pipeline.journal.append(self._decision("rcpt", verdict, referenced, recipients=(address,)))
+        except JournalFull:
+            return replies.AUDIT_FULL
+        return referenced
+
+    def _decision(
+        self,
+        phase: str,
+        verdict: Verdict,
+        reply: Reply,
+        body: Body | None = None,
+        message: Message = EMPTY,
+        change: transform.Change | None = None,
+        recipients: Sequence[Address] | None = None,
+    ) -> record.Decision:
+        client, entry, pipeline = self._client, self._identity.entry, self._pipeline
+        return record.Decision(
+            reference=self.reference,
+            customer=entry.customer.id,
+            credential=self._identity.credential.name,
+            stream=self._identity.credential.stream,
+            client={"address": client.address, "port": client.port},
+            ehlo=client.ehlo,
+            tls=client.tls,
+            listener=client.listener,
+            phase=phase,
+            reverse_path=self._path.address,
+            recipients=tuple(self.recipients if recipients is None else recipients),
+            header_from=message.mailboxes("from") or (),
+            message_id=message.message_id or (change.message_id if change else "") or None,
+            size=body.size if body else None,
+            sha256=body.sha256 if body and not body.fault else None,
+            header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
+            verdict=verdict.outcome.name.lower(),
+            reply=without_local_parts(str(reply)),
+            findings=[_as_record(finding) for finding in verdict.findings],
+            clauses=tuple(sorted({f.clause for f in verdict.findings})),
+            modifications=change.modifications if change else (),
+            policy=pipeline.policy_digest,
+            version=pipeline.version,
+            profile=",".join(entry.customer.profiles) or pipeline.profile,
+            mode="observe" if "observe" in (entry.customer.mode, pipeline.policy.mode) else "enforce",
+        )
+
+
+def _reply_for(verdict: Verdict) -> Reply:
+    return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
+
+
+def _as_record(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.code,
+        "clause": finding.clause,
+        "action": finding.action.value,
+        "evidence": finding.evidence,
+        "failed": finding.failed,
+    }
+
+
+def _first(hops: Mapping[str, NextHop]) -> str:
+    return next(iter(hops))
