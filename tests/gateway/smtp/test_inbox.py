@@ -135,6 +135,20 @@ def test_the_end_is_found_astride_the_edge_of_what_is_gathered(edge: int) -> Non
         assert left in (b"", b"N", b"NO", b"NOOP\r\n") or b"NOOP\r\n".startswith(left)
 
 
+def test_a_message_ends_at_the_first_end_and_the_rest_stays() -> None:
+    rest = b"MAIL FROM:<a@b.example>\r\nDATA\r\nsecond\r\n.\r\n"
+    assert message(b"first\r\n.\r\n" + rest) == (b"first\r\n", "", rest)
+
+
+def test_a_dot_at_the_end_of_a_line_that_was_cut_is_no_empty_message() -> None:
+    start = b"y" * (inboxes._CHUNK + 10) + b".\r\nz"
+    assert message(start, b"zz\r\n", b".\r\n") == (start + b"zz\r\n", "", b"")
+
+
+def test_a_message_of_one_empty_line() -> None:
+    assert message(b"\r\n.\r\nNOOP\r\n") == (b"\r\n", "", b"NOOP\r\n")
+
+
 def test_an_empty_message() -> None:
     assert message(b".\r\nNOOP\r\n") == (b"", "", b"NOOP\r\n")
     assert message(b".", b"\r", b"\n") == (b"", "", b"")

@@ -12,11 +12,15 @@ from gateway.smtp import replies
 from gateway.smtp.sasl import credentials
 
 
-def exchange(mechanism: str, initial: str, *lines: bytes | Reply) -> tuple[str, str] | Reply:
-    """The exchange with a client that answers challenges with these lines."""
+def exchange(
+    mechanism: str, initial: str, *lines: bytes | Reply, prompts: list[str] | None = None
+) -> tuple[str, str] | Reply:
+    """The exchange with a client that answers challenges with these lines; their prompts go into `prompts`."""
     answers = list(lines)
 
     async def challenge(prompt: str) -> bytes | Reply:
+        if prompts is not None:
+            prompts.append(prompt)
         return answers.pop(0)
 
     found = asyncio.run(credentials(mechanism, initial, challenge))
@@ -69,3 +73,26 @@ def test_what_ends_an_exchange(mechanism: str, initial: str, lines: tuple[bytes 
 
 def test_acting_for_oneself_is_allowed() -> None:
     assert exchange("PLAIN", b64encode(b"a\0a\0p").decode()) == ("a", "p")
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "initial", "lines", "expected"),
+    [
+        ("PLAIN", "", (b"AGEAcA==",), [""]),
+        ("LOGIN", "", (b"YQ==", b"cA=="), ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"]),
+        ("LOGIN", "YQ==", (b"cA==",), ["UGFzc3dvcmQ6"]),
+    ],
+)
+def test_what_a_client_is_asked(mechanism: str, initial: str, lines: tuple[bytes, ...], expected: list[str]) -> None:
+    prompts = list[str]()
+    assert exchange(mechanism, initial, *lines, prompts=prompts) == ("a", "p")
+    assert prompts == expected
+
+
+def test_an_equals_sign_is_the_empty_response() -> None:
+    assert exchange("LOGIN", "=", b"cA==") == ("", "p")
+
+
+def test_what_is_no_utf8_is_replaced_and_matches_nobody() -> None:
+    assert exchange("PLAIN", "", encoded(b"\0\xff\0\xfe")) == ("\ufffd", "\ufffd")
+    assert exchange("LOGIN", "", encoded(b"\xff"), encoded(b"\xfe")) == ("\ufffd", "\ufffd")
