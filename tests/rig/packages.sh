@@ -9,8 +9,14 @@ if [ ! -e "$policy" ]; then
     chmod 755 "$policy"
     made=yes
 fi
-trap '[ "$made" = no ] || rm -f "$policy"' EXIT
-mkdir -p /etc/postgresql-common
-[ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+# Nor make a database cluster. Both files go again when they are ours.
+clusters=/etc/postgresql-common/createcluster.conf
+ours=no
+if [ ! -e "$clusters" ]; then
+    mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' > "$clusters"
+    ours=yes
+fi
+trap '[ "$made" = no ] || rm -f "$policy"; [ "$ours" = no ] || rm -f "$clusters"' EXIT
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "$@" > /dev/null
