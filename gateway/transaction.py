@@ -63,9 +63,9 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    verdict: Verdict
     reply: Reply
     change: transform.Change | None = None
+    """None when the message is refused."""
 
 
 class Transaction:
@@ -154,7 +154,7 @@ class Transaction:
         """Hops 3 to 5 and the durable record."""
         pipeline = self._pipeline
         if body.fault == "room":
-            return _Decided(Verdict(Outcome.DEFER), replies.NO_ROOM)
+            return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity)
         message = EMPTY if body.fault else Message(body.view())
         refused = self._edge_refusal(body, message, current)
@@ -168,7 +168,7 @@ class Transaction:
         if verdict.outcome is not Outcome.ACCEPT:
             reply = _reply_for(verdict).with_reference(self.reference)
             await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
-            return _Decided(verdict, reply)
+            return _Decided(reply)
         trace = transform.Trace(
             self._client.ehlo,
             self._client.address,
@@ -181,7 +181,7 @@ class Transaction:
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
-        return _Decided(verdict, accepted, change)
+        return _Decided(accepted, change)
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
         if current is not None and current.entry.standing.status == "suspended":

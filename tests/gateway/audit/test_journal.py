@@ -1,6 +1,7 @@
 """Journal: durable when told, grouped, never two writers, whole after any death."""
 
 import asyncio
+import inspect
 import os
 import random
 import signal
@@ -424,6 +425,7 @@ def test_a_damaged_journal_is_not_continued(place: Path) -> None:
 
 
 def test_the_default_sync_is_a_real_one(place: Path) -> None:
+    assert inspect.signature(Journal).parameters["sync"].default is os.fdatasync
     audit = Journal(
         place, "main", mac_key=MAC_KEY, seal=Vault().seal, clock=Clock(), segment_bytes=1 << 16, reserve_bytes=1 << 16
     )
