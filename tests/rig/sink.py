@@ -176,10 +176,11 @@ class Sink:
     def keep(self, reverse_path: str, recipients: list[str], data: bytes) -> int | None:
         """Keep a message, by mood; its number, or None when the client is to hear nothing."""
         header, body = split(data)
-        told = self.mood not in (Mood.CUT_AFTER_DOT, Mood.LOSE_AFTER_DOT)
+        mood = self.mood  # read once: it may be changed meanwhile
+        told = mood not in (Mood.CUT_AFTER_DOT, Mood.LOSE_AFTER_DOT)
         arrival = Arrival(reverse_path, tuple(recipients), header, sha256(body).hexdigest(), len(body), answered=told)
         with self._lock:
-            if self.mood is not Mood.LOSE_AFTER_DOT:
+            if mood is not Mood.LOSE_AFTER_DOT:
                 self._arrivals.append(arrival)
             return len(self._arrivals) if told else None
 
