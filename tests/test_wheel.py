@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig.postern import USUAL_PORTS
+from tests.rig.processes import alone
+
 ROOT = Path(__file__).parents[1]
 RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from gateway import cli; print(cli.__file__); cli.main()"
 
@@ -47,7 +50,8 @@ def test_the_wheel_holds_its_data_and_nothing_of_the_tests(unpacked: Path) -> No
 
 
 def test_the_demonstration_runs_from_the_wheel_in_any_folder(unpacked: Path, tmp_path: Path) -> None:
-    done = postern(unpacked, tmp_path, "demo", "--once")
+    with alone(USUAL_PORTS):
+        done = postern(unpacked, tmp_path, "demo", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[0] == str(unpacked / "gateway" / "cli" / "__init__.py")
     assert (tmp_path / "var" / "demo" / "postern.toml").exists()

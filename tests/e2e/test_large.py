@@ -89,7 +89,6 @@ def test_a_message_of_the_largest_size_passes_in_bounded_memory(tmp_path: Path) 
         assert (large.body_sha256, large.header.endswith(HEADER)) == (digest, True)
         assert watch.most["RssAnon"] - before["RssAnon"] < SMALL
         assert watch.most["VmRSS"] - before["VmRSS"] < SMALL
-        assert after["VmRSS"] - before["VmRSS"] < SMALL // 2
 
 
 def test_a_message_above_the_limit_is_refused_by_its_word_and_by_its_octets(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ gateway is imported. Its folder holds all it has, with relative paths only, so t
 the installation.
 """
 
+import atexit
 import contextlib
+import functools
 import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +27,8 @@ import tomlkit
 from tests.rig.processes import Process, RigError, free_port, wait_until
 
 POSTERN = Path(sys.executable).with_name("postern")
+USUAL_PORTS = "usual-ports"
+"""What `alone` is asked for while `postern demo` runs: it takes the usual ports where it can have them."""
 PASSWORD = "a-right-password"
 ACME: dict[str, Any] = {
     "id": "acme",
@@ -63,6 +68,7 @@ class Postern:
         self.folder = folder
         self.port, self.http_port = free_port(), free_port()
         self._customers = customers
+        self._own = frozenset(settings or {})
         self._settings: dict[str, Any] = {
             "hostname": "gw.example",
             "data_dir": "var",
@@ -78,13 +84,19 @@ class Postern:
         """Write the settings and apply the customers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "postern.toml").write_text(tomlkit.dumps(self._settings))
-        if self._customers:
-            self.apply(self._customers)
+        if self._customers and not (self.folder / "var").exists():
+            if {"data_dir", "registry", "secrets"} & self._own:
+                self.apply(self._customers)
+            else:
+                shutil.copytree(_applied(_file(self._customers)), self.folder, dirs_exist_ok=True)
         return self
 
     def apply(self, customers: Sequence[Mapping[str, Any]]) -> None:
         """`postern customers apply`."""
-        (self.folder / "customers.toml").write_text(tomlkit.dumps({"customers": list(customers)}))
+        self._apply(_file(customers))
+
+    def _apply(self, customers: str) -> None:
+        (self.folder / "customers.toml").write_text(customers)
         self.command("customers", "apply", "customers.toml")
 
     def start(self) -> Self:
@@ -172,6 +184,22 @@ class Postern:
     ) -> None:
         with contextlib.suppress(RigError):  # never started
             self.process.stop()
+
+
+@functools.cache
+def _applied(customers: str) -> Path:
+    """A folder in which `postern customers apply` was run once, for all installations with the same customers: making
+    the registry takes a second of it."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-applied-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Postern(folder, 0, customers=()).prepare()._apply(customers)
+    (folder / "postern.toml").unlink()
+    return folder
+
+
+def _file(customers: Sequence[Mapping[str, Any]]) -> str:
+    """A customers file."""
+    return tomlkit.dumps({"customers": list(customers)})
 
 
 class Memory:

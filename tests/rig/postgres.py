@@ -4,11 +4,10 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,14 +15,17 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.rig.processes import free_port
+
 
 class Postgres:
     """A server that `start` starts and `stop` stops; databases are made in it one by one."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
-        self._binaries, self._folder = binaries, folder
+    def __init__(self, binaries: Path, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are the server's, over those that suit tests."""
+        self._binaries, self._folder, self._settings = binaries, folder, dict(settings or {})
         self._data = folder / "data"
-        self.port = _free_port()
+        self.port = free_port()
         self._names = count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +53,7 @@ class Postgres:
             "fsync": "off",
             "max_connections": "60",
             "shared_buffers": "32MB",
-        }
+        } | self._settings
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -113,11 +115,11 @@ class Postgres:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """A started server in a temporary folder, stopped and removed at the end."""
+def running(settings: Mapping[str, str] | None = None) -> Iterator[Postgres]:
+    """A started server in a temporary folder, stopped and removed at the end; see `Postgres`."""
     folder = Path(tempfile.mkdtemp(prefix="postern-pg-"))
     # Not below pytest's folder: those are closed to the user the server runs as.
-    server = Postgres(_binaries(), folder)
+    server = Postgres(_binaries(), folder, settings)
     try:
         server.initialise()
         server.start()
@@ -147,10 +149,3 @@ def _binaries() -> Path:
     if on_path:
         return Path(on_path).resolve().parent
     raise AssertionError("PostgreSQL's server programs are missing: apt-get install postgresql")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

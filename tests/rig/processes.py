@@ -5,19 +5,23 @@ SIGTERM, then with SIGKILL to its whole process group.
 """
 
 import contextlib
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 POLL = 0.02
 """Seconds between two looks at something that comes up by itself."""
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 
 
 class RigError(Exception):
@@ -29,14 +33,24 @@ def free_port(host: str = "127.0.0.1") -> int:
 
     It is held by nobody after this call: the server it is meant for is to be started at once. It lies below those that
     the system gives to outgoing connections, so that none of these takes it while its server is down for a moment (and
-    no client that keeps trying to reach that server gets connected to itself).
+    no client that keeps trying to reach that server gets connected to itself). Each process draws from a part of its
+    own, so that no two of the workers that share a run are given the same one.
     """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        port = random.randrange(min(10_000, lowest - 1000), lowest)
+        port = random.SystemRandom().randrange(min(10_000, lowest - 1000), lowest - _WORKERS, _WORKERS) + _WORKER
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((host, port))
             return port
+
+
+@contextlib.contextmanager
+def alone(what: str) -> Iterator[None]:
+    """While this block runs no other process of this user is in one of the same name: for what a machine has once,
+    such as the usual ports."""
+    with (Path(tempfile.gettempdir()) / f"postern-tests-{os.getuid()}-{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def wait_until(done: Callable[[], bool], timeout: float, what: str) -> None:
