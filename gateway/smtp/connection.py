@@ -150,18 +150,21 @@ class Connection(SMTP):
 
     async def _wait_for_input(self) -> None:
         """Write what waits, then wait until more input has come; raises Gone when none will."""
+        before = self._octets_in
         await self._flush()
-        if self._ended:
-            raise Gone
         if self._reading_paused and self.transport is not None:
             self._reading_paused = False
             cast(asyncio.ReadTransport, self.transport).resume_reading()
-        self._more = self.loop.create_future()
-        self._client_owes = True
-        try:
-            await self._more
-        finally:
-            self._more, self._client_owes = None, False
+        # Input may have come while the replies waited to be read: nobody would be woken by it again.
+        if self._octets_in == before:
+            if self._ended:
+                raise Gone
+            self._more = self.loop.create_future()
+            self._client_owes = True
+            try:
+                await self._more
+            finally:
+                self._more, self._client_owes = None, False
         self._reset_timeout()
 
     def _say(self, reply: Reply | str) -> None:
