@@ -1,0 +1,11 @@
+"""Kit's export: what must come of each row stands beside each fixture."""
+
+import pytest
+
+from consent.imports.kit import FORMATS
+from tests.rig.import_cases import ImportCase, check, import_cases
+
+
+@pytest.mark.parametrize("case", import_cases("kit"), ids=lambda case: case.path.stem)
+def test_each_row_comes_to_what_is_told(case: ImportCase) -> None:
+    check(case, FORMATS)
