@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from consent.keys import Secrets
 from consent.schema import REVISION, changes, meta
+from consent.turn import Turn, TurnTimeout
 
 BUSY_SECONDS = 10
 """How long a statement waits for another's lock before the registry counts as down."""
@@ -48,16 +49,18 @@ class WrongSecrets(RegistryError):
 class Database:
     """One registry by its URL. Thread-safe."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, turns: bool = False) -> None:
         """`sqlite:///file` or `postgresql://user:password@host/name`; connects when first used.
 
-        Raises RegistryError for a URL that is neither.
+        With `turns`, writers of one SQLite file come in one after the other (`consent.turn`). Raises RegistryError
+        for a URL that is neither.
         """
         self._url = _parse(url)
         self.shown = self._url.render_as_string(hide_password=True).replace("+psycopg", "", 1)
         """The URL without its password, for messages."""
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = self._make_engine(_CONNECTIONS, BUSY_SECONDS, durable=True)
+        self._turn = Turn(Path(f"{self._url.database}-turn"), BUSY_SECONDS) if turns and self.is_sqlite else None
 
     def __repr__(self) -> str:
         return f"Database({self.shown!r})"
@@ -65,6 +68,23 @@ class Database:
     def close(self) -> None:
         """Close the connections that nobody is using."""
         self._engine.dispose()
+
+    def consent(self) -> "Database":
+        """The database of consents, events and imports: on PostgreSQL this one, on SQLite one of its own beside it.
+
+        SQLite has one writer at a time. The audit seals subjects in the first file for every group of messages and
+        must not wait behind an import, which writes for as long as it lasts. `postern.db` has `postern-consent.db`.
+        """
+        if not self.is_sqlite:
+            return self
+        path = Path(self._url.database or "")
+        beside = self._url.set(database=str(path.with_name(f"{path.stem}-consent{path.suffix}")))
+        return Database(beside.render_as_string(hide_password=False), turns=True)
+
+    @property
+    def file(self) -> Path | None:
+        """Of SQLite the file; of PostgreSQL None."""
+        return Path(self._url.database or "") if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -80,8 +100,25 @@ class Database:
         """
         with self.plainly(), self._engine.connect() as connection:
             connection.execution_options(postern_begin="BEGIN IMMEDIATE")
-            with connection.begin():
+            with self.next_turn():
+                transaction = connection.begin()
+            with transaction:
                 yield connection
+
+    @contextmanager
+    def next_turn(self) -> Iterator[None]:
+        """Hold the turn while beginning to write (`consent.turn`); without turns, nothing. Raises RegistryError."""
+        if self._turn is None:
+            yield
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._turn.taken())
+            except TurnTimeout:
+                raise RegistryDown(f"registry {self.shown}: others have been writing for {BUSY_SECONDS} s") from None
+            except OSError as error:
+                raise RegistryDown(f"registry {self.shown}: its lock file: {error.strerror}") from None
+            yield
 
     def lock_changes(self, connection: Connection) -> int:
         """Wait until no other transaction is about to change what nodes must notice; the last change's number.
@@ -109,6 +146,19 @@ class Database:
         """
         return self._make_engine(1, busy_seconds, durable=False)
 
+    def raw(self) -> Any:
+        """A new connection of the driver, autocommitting, that belongs to the caller; errors as in `plainly`.
+
+        For the few statements that run by the million, where SQLAlchemy would cost more than the database.
+        """
+        with self.plainly():
+            pooled = self._engine.raw_connection()
+            connection: Any = pooled.driver_connection
+            pooled.detach()
+            if not self.is_sqlite:
+                connection.autocommit = True
+            return connection
+
     @contextmanager
     def plainly(self) -> Iterator[None]:
         """Errors of SQLAlchemy and the drivers as RegistryDown or RegistryError."""
@@ -116,18 +166,35 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise self._plain(error) from None
+        except self.driver_errors as error:
+            raise self.plain(error) from None
+
+    @property
+    def driver_errors(self) -> type[Exception]:
+        """What the driver raises; see `plain`."""
+        errors: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        return errors
+
+    def plain(self, error: Exception) -> RegistryError:
+        """One of the driver's errors as RegistryDown or RegistryError."""
+        return self._plain_driver(error, lost=False)
+
+    def _plain_driver(self, error: BaseException, *, lost: bool) -> RegistryError:
+        # The first line: the driver's further lines may repeat the statement's values.
+        reason = self._clean((str(error).strip().splitlines() or [type(error).__name__])[0])
+        driver = self._engine.dialect.loaded_dbapi
+        down = lost or isinstance(error, (driver.OperationalError, driver.InterfaceError))
+        if self.is_sqlite and "no such table" in reason:
+            down = False
+        return (RegistryDown if down else RegistryError)(f"registry {self.shown}: {reason}")
 
     def _plain(self, error: SQLAlchemyError) -> RegistryError:
         if isinstance(error, PoolTimeoutError):
             return RegistryDown(f"registry {self.shown}: all {_CONNECTIONS} connections are in use")
         if not isinstance(error, DBAPIError):
             return RegistryError(f"registry {self.shown}: {type(error).__name__}: {self._clean(str(error))}")
-        # The first line: the driver's further lines may repeat the statement's values.
-        reason = self._clean((str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0])
-        down = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
-        if self.is_sqlite and "no such table" in reason:
-            down = False
-        return (RegistryDown if down else RegistryError)(f"registry {self.shown}: {reason}")
+        lost = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+        return self._plain_driver(error.orig or error, lost=lost)
 
     def _clean(self, message: str) -> str:
         password = self._url.password

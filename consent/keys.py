@@ -1,6 +1,9 @@
 """The operator's secrets: keyed address keys (R-240), per-subject encryption (R-235), the audit's MAC.
 
-The only door to `cryptography` in this package. An address stands in the audit as its address key, by which it can
+The only door to `cryptography` in this package. In the registry of consents each subject has, at each customer, a
+salt from which the key of its personal fields is derived: who destroys the salt has erased them (`PersonalKeys`).
+
+An address stands in the audit as its address key, by which it can
 be found, and as a text sealed under a key of its own, the subject's; destroying that key makes the text unreadable
 everywhere at once and changes no record. Subject keys rest in the registry, wrapped: who holds the registry alone,
 or the audit alone, reads no address.
@@ -13,9 +16,10 @@ import hashlib
 import hmac
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -23,8 +27,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent.address import Address
+from consent.imports.row import DomainName, Subject
 
 VERSION = 1
+SALT = 16
+"""Octets of a subject's salt in the consent registry."""
+_VERSION_OCTET = bytes([VERSION])
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY = 32
 _NONCE = 12
 """Octets of an AES-GCM nonce (NIST SP 800-38D section 8.2.2: random, far under 2**32 uses of one key)."""
@@ -55,6 +64,7 @@ class Secrets:
     mac_key: bytes = field(repr=False)
     """For the audit's heads (HMAC-SHA-256)."""
     _wrapper: AESGCM = field(repr=False, compare=False)
+    _address_mac: "_Keyed" = field(repr=False, compare=False)
 
     @classmethod
     def load_or_create(cls, path: Path) -> Self:
@@ -88,7 +98,7 @@ class Secrets:
         if len(set(keys.values())) < len(keys):
             raise SecretsError(f"{path}: two keys are the same; restore the file from a copy")
         address, wrapping, audit = (keys[name] for name in _NAMES)
-        return cls(path, address, wrapping, audit, AESGCM(wrapping))
+        return cls(path, address, wrapping, audit, AESGCM(wrapping), _Keyed(address))
 
     @property
     def fingerprint(self) -> str:
@@ -105,8 +115,32 @@ class Secrets:
 
         Addresses of one canonical form have one key. The number names the version of secret and form.
         """
-        digest = hmac.digest(self.address_secret, address.canonical.encode("utf-8", "surrogatepass"), "sha256")
+        digest = self._address_mac.digest(address.canonical.encode("utf-8", "surrogatepass"))
         return "1:" + base64.urlsafe_b64encode(digest)[:-1].decode("ascii")
+
+    def subject_octets(self, subject: Subject) -> bytes:
+        """The key under which a subject stands in the consent registry: 33 octets, the version and its HMAC-SHA-256.
+
+        Of an address those of `address_key`. A domain is keyed as "@" and its name, a hash as "<algorithm>:<digest>":
+        neither is the canonical form of any address.
+        """
+        if isinstance(subject, Address):
+            text = subject.canonical
+        elif isinstance(subject, DomainName):
+            text = "@" + subject.name
+        else:
+            text = f"{subject.algorithm}:{subject.digest}"
+        return _VERSION_OCTET + self._address_mac.digest(text.encode("utf-8", "surrogatepass"))
+
+    @property
+    def chain_key(self) -> bytes:
+        """For the chain of consent events (HMAC-SHA-256): who holds the registry alone cannot make it."""
+        return hmac.digest(self.mac_key, b"postern consent chain 1", "sha256")
+
+    @property
+    def personal_keys(self) -> "PersonalKeys":
+        """What derives the keys of personal fields in the consent registry."""
+        return PersonalKeys(hmac.digest(self.wrapping_secret, b"postern personal fields 1", "sha256"))
 
     def wrap(self, address_key: str, key: bytes) -> bytes:
         """A subject's key for storing, bound to its address key: nonce, ciphertext, tag; 60 octets."""
@@ -151,6 +185,103 @@ class SubjectKey:
             return clear.decode("utf-8", "surrogatepass")
         except (InvalidTag, ValueError):
             raise Unsealable("a sealed address was altered, or belongs to another subject") from None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalKeys:
+    """Derives the key of each subject's personal fields. Nothing it gives is stored; only salts are."""
+
+    secret: bytes = field(repr=False)
+
+    def of(self, customer: str, key: bytes, salt: bytes) -> "PersonalKey":
+        """The key of the subject `key` at a customer, for as long as its salt is there (R-235).
+
+        Keyed BLAKE2b (RFC 7693 section 2.9): one half seals, the other commits.
+        """
+        context = salt + key + customer.encode()
+        both = hashlib.blake2b(context, key=self.secret, digest_size=2 * _KEY, person=b"postern personal").digest()
+        return PersonalKey(both[:_KEY], both[_KEY:])
+
+
+class PersonalKey:
+    """Seals one subject's personal fields (AES-256-GCM) and commits to each (keyed BLAKE2b)."""
+
+    __slots__ = ("_committing", "_sealing")
+
+    def __init__(self, sealing: bytes, committing: bytes) -> None:
+        """Two keys of 32 octets."""
+        self._sealing, self._committing = sealing, committing
+
+    def seal(self, fields: bytes) -> bytes:
+        """The fields, as the octets of a JSON object, encrypted: version, nonce, ciphertext and tag."""
+        nonce = os.urandom(_NONCE)
+        return _VERSION_OCTET + nonce + AESGCM(self._sealing).encrypt(nonce, fields, None)
+
+    def open(self, sealed: bytes) -> bytes:
+        """What `seal` was given; raises Unsealable."""
+        try:
+            if sealed[:1] != _VERSION_OCTET:
+                raise ValueError
+            return AESGCM(self._sealing).decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], None)
+        except (InvalidTag, ValueError):
+            raise Unsealable("personal fields were altered, or are of another subject or other secrets") from None
+
+    def commitments(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """Per field 16 characters (base64url) that fix its value and, without this key, tell nothing about it.
+
+        The same for the same value of the same subject. Once the salt is destroyed nobody can test a guess.
+        """
+        key = self._committing
+        return {
+            name: binascii.b2a_base64(
+                hashlib.blake2b(
+                    _named(name) + value.encode("utf-8", "surrogatepass"), key=key, digest_size=12
+                ).digest(),
+                newline=False,
+            )
+            .translate(_URL_SAFE)
+            .decode("ascii")
+            for name, value in fields.items()
+        }
+
+
+@lru_cache(maxsize=256)
+def _named(name: str) -> bytes:
+    """The name of a field with its length before it, so that no name and value read as another name and value."""
+    octets = name.encode()
+    return len(octets).to_bytes(2, "big") + octets
+
+
+class _Keyed:
+    """HMAC-SHA-256 under one key, with the key's two blocks hashed once (RFC 2104 section 4): half its cost."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in block))
+        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in block))
+
+    def digest(self, message: bytes) -> bytes:
+        """32 octets."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+def key_text(octets: bytes) -> str:
+    """A subject's octets as the text in which address keys are shown and filed: `1:` and base64url."""
+    return f"{octets[0]}:" + base64.urlsafe_b64encode(octets[1:]).rstrip(b"=").decode("ascii")
+
+
+def key_octets(text: str) -> bytes:
+    """The octets of `key_text`; raises ValueError for any other text."""
+    version, _, rest = text.partition(":")
+    octets = _VERSION_OCTET + base64.b64decode(rest + "=" * (-len(rest) % 4), altchars=b"-_", validate=True)
+    if version != str(VERSION) or len(octets) != 1 + _KEY or key_text(octets) != text:
+        raise ValueError("not an address key")
+    return octets
 
 
 def _wrap_context(address_key: str) -> bytes:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -157,4 +157,91 @@ repeats = Table(
     Index(None, "change"),
     Index(None, "since"),
     comment="Messages the next hop took while the client was not told.",
+)
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""Numbers that are a primary key: on SQLite only INTEGER is the row's own number."""
+
+# The consent registry. On SQLite these tables are used in a file of their own (`Database.consent`). Times are
+# microseconds (consent.model.micros), documents are JSON.
+
+standings = Table(
+    "standings",
+    metadata,
+    Column("customer", String(64), primary_key=True, comment="* is the operator"),
+    Column("key", LargeBinary(33), primary_key=True, comment="Secrets.subject_octets"),
+    Column("salt", LargeBinary(16), nullable=False, comment="of the subject's key; empty: destroyed (R-235)"),
+    Column("last", BigInteger, nullable=False, comment="number of its last event"),
+    Column("standing", Text, nullable=False, comment="consent.model.Standing as JSON"),
+    comment="What all events of one subject come to, for one customer: built from them, kept for the decision.",
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", _NUMBER, primary_key=True, autoincrement=False, comment="1, 2, 3… without gaps"),
+    Column("customer", String(64), nullable=False),
+    Column("key", LargeBinary(33), nullable=False),
+    Column("previous", BigInteger, comment="number of the same subject's event before"),
+    Column("body", LargeBinary, nullable=False, comment="consent.model.Event as JSON: the octets that are chained"),
+    Column("sealed", LargeBinary, comment="personal fields under the subject's key; null: none, or erased"),
+    comment="Append-only. Only `sealed` is ever changed: to null, at erasure.",
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("number", _NUMBER, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False, unique=True, comment="number of its first event"),
+    Column("count", BigInteger, nullable=False),
+    Column("customer", String(64), nullable=False),
+    Column("import_id", String(64), nullable=False, comment="empty: not an import"),
+    Column("recorded", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False, comment="HMAC over the batch and the hash of the one before"),
+    comment="One per commit of events: the chain that shows any change.",
+)
+
+parties = Table(
+    "parties",
+    metadata,
+    Column("customer", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("customer", String(64), primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("party", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("complaint", BigInteger, comment="time of the complaint that raised the list's required grade"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("customer", String(64), primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("document", Text, nullable=False, comment="never changed once written (R-081)"),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("customer", String(64), nullable=False),
+    Column("list", String(128), nullable=False),
+    Column("document", Text, nullable=False, comment="what was asked, by whom, and their attestation"),
+    Column("status", String(16), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("done", BigInteger, nullable=False, comment="rows of the phase that are committed"),
+    Column("counts", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, comment="of the file as received, hexadecimal"),
+    Column("created", BigInteger, nullable=False),
+    Column("finished", BigInteger),
+    Index(None, "customer", "created"),
 )

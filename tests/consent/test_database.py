@@ -133,3 +133,57 @@ def test_a_statement_that_takes_too_long_is_ended() -> None:
             connection.execute(text("SET LOCAL statement_timeout = 50"))
             connection.execute(text("SELECT pg_sleep(5)"))
         database.close()
+
+
+# -- the database of consents
+
+
+def test_on_sqlite_consents_have_a_file_of_their_own(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/postern.db")
+    beside = database.consent()
+    assert database.file == tmp_path / "postern.db"
+    assert beside.file == tmp_path / "postern-consent.db"
+    beside.upgrade()
+    assert (tmp_path / "postern-consent.db").stat().st_mode & 0o777 == 0o600
+    with beside.writing(), database.reading():
+        assert not (tmp_path / "postern.db-wal").exists()
+    assert (tmp_path / "postern-consent.db-turn").stat().st_mode & 0o777 == 0o600
+    assert Database(f"sqlite:///{tmp_path}/plain").consent().file == tmp_path / "plain-consent"
+    beside.close()
+    database.close()
+
+
+def test_on_postgresql_they_have_not() -> None:
+    database = Database("postgresql://nobody@127.0.0.1/none")
+    assert database.consent() is database
+    assert database.file is None
+
+
+def test_whoever_keeps_the_turn_too_long_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consent.database.BUSY_SECONDS", 0.05)
+    database = Database(f"sqlite:///{tmp_path}/postern.db").consent()
+    with database.next_turn():
+        with pytest.raises(RegistryDown, match="others have been writing"), database.writing():
+            raise AssertionError("both at once")
+    with database.writing():
+        pass
+    database.close()
+    with (
+        pytest.raises(RegistryDown, match="lock file: No such file"),
+        Database("sqlite:////none/x.db", turns=True).next_turn(),
+    ):
+        pass
+
+
+def test_a_raw_connection_is_prepared_and_its_errors_are_told_plainly(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/postern.db")
+    more = [database.raw() for _ in range(20)]
+    raw = more[0]
+    assert raw.execute("PRAGMA mmap_size").fetchone() == (0,)
+    assert raw.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert not raw.in_transaction
+    with pytest.raises(RegistryError, match=r"postern\.db: no such table: x") as caught, database.plainly():
+        raw.execute("SELECT * FROM x")
+    assert not isinstance(caught.value, RegistryDown)
+    for each in more:
+        each.close()

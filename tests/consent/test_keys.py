@@ -1,8 +1,10 @@
 """The operator's secrets: the file, address keys, sealing."""
 
+import hmac
 import multiprocessing
 import os
 import stat
+import string
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.address import Address
-from consent.keys import Secrets, SecretsError, SubjectKey, Unsealable
+from consent.imports.row import DomainName, Hashed, Subject
+from consent.keys import Secrets, SecretsError, SubjectKey, Unsealable, _Keyed, key_octets, key_text
 from tests.rig import registry
 
 LOCAL = st.from_regex(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,20}", fullmatch=True)
@@ -163,3 +166,87 @@ def test_a_wrapped_key_is_bound_to_its_subject_and_these_secrets(secrets: Secret
     for damaged in (b"", wrapped[:-1], os.urandom(60)):
         with pytest.raises(Unsealable):
             secrets.unwrap("1:ann", damaged)
+
+
+# -- the registry of consents
+
+
+def test_a_subject_s_octets_are_those_of_its_address_key(secrets: Secrets) -> None:
+    address = Address.parse("Ann@Acme.example")
+    octets = secrets.subject_octets(address)
+    assert len(octets) == 33
+    assert key_text(octets) == secrets.address_key(address)
+    assert key_octets(secrets.address_key(address)) == octets
+    expected = hmac.digest(secrets.address_secret, b"ann@acme.example", "sha256")
+    assert octets == b"\x01" + expected
+
+
+def test_subjects_of_other_kinds_have_keys_of_their_own(secrets: Secrets, tmp_path: Path) -> None:
+    subjects: list[Subject] = [
+        Address.parse("a@acme.example"),
+        DomainName("acme.example"),
+        Hashed("md5", "0" * 32),
+        Hashed("sha1", "0" * 32),
+    ]
+    assert len({secrets.subject_octets(subject) for subject in subjects}) == 4
+    expected = hmac.digest(secrets.address_secret, b"@acme.example", "sha256")
+    assert secrets.subject_octets(subjects[1]) == b"\x01" + expected
+    other = Secrets.load_or_create(tmp_path / "other.toml")
+    assert not {secrets.subject_octets(each) for each in subjects} & {other.subject_octets(each) for each in subjects}
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_octets_and_text_of_a_key_are_one(octets: bytes) -> None:
+    assert key_octets(key_text(b"\x01" + octets)) == b"\x01" + octets
+
+
+@given(st.text(max_size=60) | st.from_regex(r"1:[A-Za-z0-9_=+/-]{40,46}", fullmatch=True))
+def test_only_a_key_s_own_text_is_taken(text: str) -> None:
+    try:
+        octets = key_octets(text)
+    except ValueError:
+        return
+    assert key_text(octets) == text
+    assert len(octets) == 33
+
+
+@given(st.binary(max_size=200))
+def test_address_keys_are_hmac_sha256_of_any_length(message: bytes) -> None:
+    for key in (bytes(32), bytes(range(32))):
+        assert _Keyed(key).digest(message) == hmac.digest(key, message, "sha256")
+
+
+def test_personal_keys_follow_from_customer_subject_and_salt(secrets: Secrets) -> None:
+    keys, subject = secrets.personal_keys, b"\x01" + bytes(32)
+    fields = {"ip": "192.0.2.7"}
+    first = keys.of("acme", subject, bytes(16))
+    others = [
+        keys.of("acm", subject, bytes(16)),
+        keys.of("acme", subject, b"1" * 16),
+        keys.of("acme", bytes(33), bytes(16)),
+    ]
+    assert first.commitments(fields) == keys.of("acme", subject, bytes(16)).commitments(fields)
+    assert all(other.commitments(fields) != first.commitments(fields) for other in others)
+    sealed = first.seal(b"{}")
+    assert sealed != first.seal(b"{}")
+    assert first.open(sealed) == b"{}"
+    for other in others:
+        with pytest.raises(Unsealable):
+            other.open(sealed)
+
+
+def test_a_commitment_fixes_name_and_value_apart(secrets: Secrets) -> None:
+    key = secrets.personal_keys.of("acme", bytes(33), bytes(16))
+    made = key.commitments({"ip": "xy", "ipx": "y", "": "ipxy"})
+    assert len(set(made.values())) == 3
+    assert all(
+        len(each) == 16 and set(each) <= {*string.ascii_letters, *string.digits, "-", "_"} for each in made.values()
+    )
+
+
+def test_keys_of_the_registry_are_derived_and_shown_nowhere(secrets: Secrets) -> None:
+    assert len(secrets.chain_key) == 32
+    assert secrets.chain_key not in (secrets.mac_key, secrets.personal_keys.secret)
+    shown = repr(secrets) + repr(secrets.personal_keys)
+    for key in (secrets.chain_key, secrets.personal_keys.secret):
+        assert repr(key) not in shown
