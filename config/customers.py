@@ -6,7 +6,7 @@ running gateway works with are the same two models, so there is one meaning of e
 
 import ipaddress
 import re
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -22,8 +22,8 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
-def _domain(text: str) -> str:
-    """A domain in lower-case A-labels."""
+def domain_name(text: str) -> str:
+    """A fully qualified domain in lower-case A-labels; raises ValueError, naming the form."""
     name = text.strip().rstrip(".").lower()
     try:
         ascii_text = name if name.isascii() else idna.encode(name, uts46=True).decode()
@@ -70,9 +70,12 @@ def _printable(text: str) -> str:
     return text
 
 
-Domain = Annotated[str, AfterValidator(_domain)]
+Domain = Annotated[str, AfterValidator(domain_name)]
 Network = Annotated[str, AfterValidator(_network)]
 Amount = Annotated[int, Field(ge=0)]
+ConsentGrade = Literal["E0", "E1", "E2", "E3", "E4"]
+"""How well a consent is evidenced (R-084): E0 bare assertion to E4 confirmed before our own eyes."""
+_PLAIN_GRADE: ConsentGrade = "E2"
 
 
 class Limits(Frozen):
@@ -165,7 +168,12 @@ class Customer(Frozen):
     profiles: tuple[str, ...] = ()
     mode: Literal["enforce", "observe"] = "enforce"
     """`observe`: everything is judged and recorded, nothing refused by rule."""
-    minimum_grade: Literal["E0", "E1", "E2", "E3", "E4"] = "E2"
+    minimum_grade: ConsentGrade = "E2"
+    """Evidence that a consent needs to be a ground for bulk mail (R-084); `grade_on` says what holds."""
+    minimum_grade_reason: Annotated[str, Field(max_length=500), AfterValidator(_printable)] = ""
+    """Why the operator lets less than E2 do; required then, and shown with the customer."""
+    minimum_grade_until: date | None = None
+    """The last day, in UTC, on which less than E2 does; from the next day on E2 is required again."""
     unsubscribe: Literal["require", "insert"] = "require"
     unsubscribe_hosts: tuple[Domain, ...] = ()
     next_hop: str | None = None
@@ -189,6 +197,28 @@ class Customer(Frozen):
                 raise ValueError(f"{what} {doubled[0]!r} stands twice")
         return self
 
+    @model_validator(mode="after")
+    def _lowered_grade_is_explained(self) -> Self:
+        if self.minimum_grade < _PLAIN_GRADE:
+            for name, value in (("reason", self.minimum_grade_reason.strip()), ("until", self.minimum_grade_until)):
+                if not value:
+                    example = "'why less does'" if name == "reason" else "a date such as 2027-01-31"
+                    raise ValueError(
+                        f"minimum_grade = '{self.minimum_grade}' is below E2 and needs minimum_grade_{name}, {example}"
+                    )
+        elif self.minimum_grade_reason or self.minimum_grade_until:
+            raise ValueError(
+                "minimum_grade_reason and minimum_grade_until explain a minimum_grade below E2; "
+                f"this one is {self.minimum_grade}: take them out"
+            )
+        return self
+
+    def grade_on(self, day: date) -> ConsentGrade:
+        """The grade a consent needs on a day (UTC): `minimum_grade`, and E2 once a lower one's last day is over."""
+        lowered = self.minimum_grade < _PLAIN_GRADE
+        over = self.minimum_grade_until is None or day > self.minimum_grade_until
+        return _PLAIN_GRADE if lowered and over else self.minimum_grade
+
     def credential(self, name: str) -> Credential | None:
         """The credential called `name`, or None."""
         return next((credential for credential in self.credentials if credential.name == name), None)
@@ -199,12 +229,12 @@ class Customer(Frozen):
         blank = type(self)(id="x", name="x", domains=("x.example",))
         names = [
             name
-            for name in ("upstreams", "profiles", "minimum_grade", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
+            for name in ("upstreams", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
             if getattr(self, name) != getattr(blank, name)
         ]
         names += [
             f"credentials.{name}"
-            for name, plain in (("stream", "auto"), ("list", None), ("forwarding", False), ("limits", Limits()))
+            for name, plain in (("stream", "auto"), ("forwarding", False), ("limits", Limits()))
             if any(getattr(credential, name) != plain for credential in self.credentials)
         ]
         return tuple(names)

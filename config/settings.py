@@ -151,6 +151,10 @@ class Http(Frozen):
     address: HostPort = "127.0.0.1:8025"
     public_address: Literal[""] = ""
     public_url: str = ""
+    import_bytes: Bytes = 2 * 1024 * 1024 * 1024
+    """Octets of one file to import at most."""
+    requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50
+    """Of one token, on average over ten seconds; beyond it, 429."""
 
 
 class EdgeLimits(Frozen):

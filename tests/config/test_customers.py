@@ -1,5 +1,6 @@
 """customers.toml: each key, each refusal, in words that name the key and the fix."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_design_s_example_is_taken_whole(tmp_path: Path) -> None:
     assert acme.limits == Limits(recipients_per_hour=5000)
     assert acme.bulk == Bulk()
     assert acme.actions == {"HDR-DATE": Action.OBSERVE}
-    assert acme.recorded_only == ("profiles", "unsubscribe_hosts", "limits", "credentials.list")
+    assert acme.recorded_only == ("unsubscribe_hosts", "limits")
 
 
 def test_little_needs_to_be_said(tmp_path: Path) -> None:
@@ -119,6 +120,22 @@ def test_little_needs_to_be_said(tmp_path: Path) -> None:
             + f'[[customers.credentials]]\nusername = "a"\npassword_hash = "{HASH.replace("m=65536", "m=16777216")}"',
             "password_hash of 'a' asks for more than m=1048576",
         ),
+        (SMALL + 'minimum_grade = "E5"', "customers[0].minimum_grade: "),
+        (SMALL + 'minimum_grade = "E1"', "minimum_grade = 'E1' is below E2 and needs minimum_grade_reason"),
+        (
+            SMALL + 'minimum_grade = "E0"\nminimum_grade_reason = "  "\nminimum_grade_until = 2027-01-31',
+            "minimum_grade = 'E0' is below E2 and needs minimum_grade_reason",
+        ),
+        (
+            SMALL + 'minimum_grade = "E1"\nminimum_grade_reason = "old list"',
+            "needs minimum_grade_until, a date such as 2027-01-31",
+        ),
+        (
+            SMALL + 'minimum_grade = "E1"\nminimum_grade_reason = "old list"\nminimum_grade_until = "soon"',
+            "customers[0].minimum_grade_until: ",
+        ),
+        (SMALL + 'minimum_grade = "E3"\nminimum_grade_reason = "strict"', "explain a minimum_grade below E2"),
+        (SMALL + "minimum_grade_until = 2027-01-31", "this one is E2: take them out"),
         (SMALL + SMALL, "id 'acme' stands at customer 'acme' and at 'acme'"),
         (
             SMALL + SMALL.replace('"acme"', '"brand"'),
@@ -132,6 +149,20 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
     assert message in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "customers.toml"))
     assert "longenough" not in str(caught.value)
+
+
+def test_a_lowered_grade_holds_to_the_end_of_its_last_day_and_then_e2_does() -> None:
+    lowered = {"minimum_grade": "E1", "minimum_grade_reason": "old list", "minimum_grade_until": "2027-01-31"}
+    acme = Customer.model_validate({"id": "acme", "name": "Acme", "domains": ["acme.example"], **lowered})
+    assert acme.grade_on(date(2027, 1, 31)) == "E1"
+    assert acme.grade_on(date(2027, 2, 1)) == "E2"
+    assert Customer.model_validate_json(acme.model_dump_json(exclude_defaults=True)) == acme
+
+
+@pytest.mark.parametrize("grade", ["E2", "E3", "E4"])
+def test_a_grade_of_e2_and_above_has_no_end(grade: str) -> None:
+    values = {"id": "acme", "name": "Acme", "domains": ["acme.example"], "minimum_grade": grade}
+    assert Customer.model_validate(values).grade_on(date(9999, 12, 31)) == grade
 
 
 def test_usernames_of_two_customers_differ_in_more_than_case(tmp_path: Path) -> None:
