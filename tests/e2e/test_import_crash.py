@@ -1,0 +1,81 @@
+"""`kill -9` at random points of an import, ten times on each database, and run again: nothing lost, nothing doubled, chain intact."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from consent.model import State
+from tests.rig.imports import desk, given, person, related, write
+
+pytest_plugins = ("tests.rig.contracts",)
+
+ROOT = Path(__file__).parents[2]
+KILLS = 10
+PEOPLE = 10_000
+BLOCK = 40
+
+
+def started(folder: Path, url: str, path: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.rig.import_worker", str(folder), url, str(path), str(BLOCK)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, start_new_session=True)
+
+
+def readers(of: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def kill(process: subprocess.Popen[bytes], chance: random.Random) -> None:
+    """Kill the writer, or now and then the reader while there is one: then the writer ends by itself."""
+    children = readers(process.pid)
+    victim = children[0] if children and chance.random() < 0.3 else process.pid
+    os.kill(victim, signal.SIGKILL)
+    process.communicate(timeout=60)
+
+
+def test_an_import_killed_ten_times_loses_nothing_and_doubles_nothing(tmp_path: Path, url: str) -> None:
+    chance = random.Random(6)
+    rows = [given(number, state="withdrawn" if number % 10 == 0 else "given") for number in range(PEOPLE)]
+    rows += ["no address,given,,,,,,,", *(related(number) for number in range(1, 200))]
+    chance.shuffle(rows)
+    path = write(tmp_path, rows)
+    phases = set()
+    for number in range(KILLS):
+        process = started(tmp_path, url, path)
+        assert process.stdout is not None
+        wanted, phase = (number + chance.random()) / KILLS, b""
+        for line in process.stdout:
+            phase, _, done = line.partition(b" ")
+            # Half of the kills meet what stops mail, half what allows it; the last comes before the end.
+            if {b"reading": 0, b"withdrawals": 0, b"consents": 1}[phase] + int(done) / len(rows) > 1.9 * wanted:
+                time.sleep(chance.random() * 0.005)
+                break
+        assert process.poll() is None, "it ended before it could be killed"
+        kill(process, chance)
+        assert process.returncode != 0
+        phases.add(phase)
+    assert phases >= {b"withdrawals", b"consents"}
+    with desk(tmp_path, url) as at:
+        assert at.importer.jobs.list("acme")[0].status != "done"
+    process = started(tmp_path, url, path)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    with desk(tmp_path, url) as at:
+        (job,) = at.importer.jobs.list("acme")
+        counts = job.counts
+        assert (job.status, counts.rows, counts.refused) == ("done", len(rows), 1)
+        assert (counts.consents, counts.withdrawals, counts.relationships) == (PEOPLE * 9 // 10, PEOPLE // 10, 199)
+        assert (counts.new, counts.known) == (len(rows) - 1, 0)
+        checked = at.store.verify()
+        assert checked.faults == []
+        assert checked.events == len(rows) - 1
+        for number in range(0, PEOPLE, 37):
+            states = [recorded.event.state for recorded in at.store.history("acme", person(number))]
+            assert states.count(State.WITHDRAWN if number % 10 == 0 else State.GIVEN) == 1
+            assert len(states) == 1 + (0 < number < 200)
