@@ -53,6 +53,8 @@ class Changes:
         self._one_at_a_time = asyncio.Lock()
         self.current = False
         """Whether the last question was answered."""
+        self.went_back = 0
+        """How often the counter was seen to have gone back: the registry was restored from an older copy."""
 
     def load(self) -> None:
         """Read all that changed since the last time, and put it in force; raises RegistryError."""
@@ -80,6 +82,7 @@ class Changes:
                 self._metrics.alarm("registry", f"customer {stored.customer.id}: {error}")
         for repeat in changed.repeats:
             self._repeats.load(repeat)
+        self.went_back += changed.customers_seen < self._customers_seen
         self._customers_seen, self._repeats_seen = changed.customers_seen, changed.repeats_seen
         self.current = True
 

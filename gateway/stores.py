@@ -10,6 +10,7 @@ from consent.database import Database
 from consent.heads import HeadStore
 from consent.keys import Secrets
 from consent.repeats import RepeatStore
+from consent.store import ConsentStore
 from consent.subjects import SubjectStore
 from consent.tokens import TokenStore
 
@@ -25,6 +26,9 @@ class Stores:
     subjects: SubjectStore
     heads: HeadStore
     repeats: RepeatStore
+    consent_database: Database
+    """Where consents, lists, notices and imports are; on PostgreSQL it is `database`."""
+    consents: ConsentStore
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -42,6 +46,10 @@ class Stores:
             database.check_unbound(settings.secrets_file)
         secrets = Secrets.load_or_create(settings.secrets_file)
         database.check_fingerprint(secrets)
+        consent_database = database.consent()
+        if consent_database is not database:
+            consent_database.upgrade()
+            consent_database.check_fingerprint(secrets)
         return cls(
             database,
             secrets,
@@ -50,9 +58,13 @@ class Stores:
             SubjectStore(database, secrets),
             HeadStore(database),
             RepeatStore(database),
+            consent_database,
+            ConsentStore(consent_database, secrets),
         )
 
     def close(self) -> None:
         """Close every connection. What is asked afterwards opens new ones."""
         self.subjects.close()
+        self.consents.close()
+        self.consent_database.close()
         self.database.close()

@@ -4,13 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 
 from consent.address import Address
+from gateway.audit.anchors import Anchored
 from gateway.audit.record import Act, Decision, Json, Outcome, Seal
 from gateway.audit.upkeep import Recovered, Refused, Retired, Segment, Start
+from gateway.audit.withdrawals import Withdrawals
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
-Record = Decision | Outcome | Act | Refused | Recovered | Retired | Start | Segment
-KINDS = tuple(cls.kind for cls in (Decision, Outcome, Act, Refused, Recovered, Retired, Start, Segment))
+Record = Decision | Outcome | Act | Withdrawals | Anchored | Refused | Recovered | Retired | Start | Segment
+KINDS = tuple(
+    cls.kind for cls in (Decision, Outcome, Act, Withdrawals, Anchored, Refused, Recovered, Retired, Start, Segment)
+)
 
 
 def sealed_members(addresses: Sequence[Address], seal: Seal) -> dict[Address, Json]:

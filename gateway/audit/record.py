@@ -58,8 +58,11 @@ class Kind:
 
     __slots__ = ()
     kind: ClassVar[str]
-    reserved: ClassVar[bool] = True
-    """Whether it may use the space kept free for it when the disk is full."""
+
+    @property
+    def reserved(self) -> bool:
+        """Whether it may use the space kept free for it when the disk is full."""
+        return True
 
     @property
     def addresses(self) -> Sequence[Address]:
@@ -93,7 +96,6 @@ class Decision(Kind):
     """
 
     kind: ClassVar[str] = "decision"
-    reserved: ClassVar[bool] = False
 
     reference: str
     """ULID, as in the reply."""
@@ -140,6 +142,11 @@ class Decision(Kind):
     def __post_init__(self) -> None:
         if self.phase not in PHASES or self.verdict not in VERDICTS:
             raise ValueError(f"no such phase or verdict: {self.phase!r}, {self.verdict!r}")
+
+    @property
+    def reserved(self) -> bool:
+        """No decision is taken without room for its outcome."""
+        return False
 
     @property
     def addresses(self) -> Sequence[Address]:

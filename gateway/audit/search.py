@@ -41,6 +41,7 @@ class Query:
     sender: Address | None = None
     """In the reverse-path or in From."""
     recipient: Address | None = None
+    """Or, of withdrawals, the address they are about."""
     message_id: str | None = None
     reference: str | None = None
     verdict: str | None = None
@@ -132,9 +133,9 @@ class _Wanted:
             senders = [record.get("reverse_path"), *record.get("header_from", ())]
             if not any(sender and sender["key"] in self._sender for sender in senders):
                 return False
-        return self._recipient is None or any(
-            recipient["key"] in self._recipient for recipient in record.get("recipients", ())
-        )
+        # Withdrawals are found by whom they are about.
+        written_to = (*record.get("recipients", ()), *record.get("items", ()))
+        return self._recipient is None or any(each["key"] in self._recipient for each in written_to)
 
 
 class _Process:

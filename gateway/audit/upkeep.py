@@ -23,7 +23,6 @@ class Refused(Kind):
     """Refusals of clients that no customer answers for, counted over one window of time."""
 
     kind: ClassVar[str] = "refused"
-    reserved: ClassVar[bool] = False
 
     since: datetime
     until: datetime
@@ -31,6 +30,11 @@ class Refused(Kind):
     counts: Sequence[Refusals]
     other: int
     """Refusals beyond the clients and reasons that are listed."""
+
+    @property
+    def reserved(self) -> bool:
+        """Counts of strangers are the first to go."""
+        return False
 
     def members(self, sealed: Mapping[Address, Json]) -> Json:
         """The members of its own."""

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from config.customers import CustomersFile
 from consent.database import RegistryDown
@@ -58,6 +59,28 @@ async def test_a_customer_of_another_version_keeps_what_was_known(tmp_path: Path
         assert entry is not None
         assert entry.customer.actions == {}
         assert gateway.metrics.registry.get_sample_value("postern_alarms_total", {"part": "registry"}) == 1
+
+
+async def test_a_counter_that_has_gone_back_is_counted_and_all_customers_are_read_anew(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, _, _):
+        changes, database = gateway.changes, gateway.stores.database
+        with database.writing() as connection:
+            connection.execute(text("CREATE TABLE kept AS SELECT number FROM changes"))
+        for _ in range(3):
+            gateway.stores.customers.suspend("acme", "complaints", gateway.clock())
+            gateway.stores.customers.resume("acme", "answered", gateway.clock())
+        changes.load()
+        gateway.stores.customers.suspend("nets", "complaints", gateway.clock())
+        with database.writing() as connection:
+            connection.execute(text("UPDATE changes SET number = (SELECT number FROM kept)"))
+        assert changes.went_back == 0
+        changes.load()
+        assert changes.went_back == 1
+        entry = gateway.directory.get("nets")
+        assert entry is not None
+        assert entry.standing.status == "suspended"
+        changes.load()
+        assert changes.went_back == 1
 
 
 async def test_cleaning_forgets_old_repeats(tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from consent.address import Address
+from consent.model import ALL, Event, State
 from gateway.audit import search as module
 from gateway.audit.journal import Journal
 from gateway.audit.search import ERASED, Query, search
 from gateway.audit.segments import read_lines, segment_numbers, segment_path
+from gateway.audit.withdrawals import Withdrawals
+from tests.rig import registry
 from tests.rig.audit import NOON, Clock, Vault, act, decision, journal, outcome, reference
 
 DAY = timedelta(days=1)
@@ -127,6 +130,33 @@ def test_other_kinds_are_found_by_kind(place: Place) -> None:
     assert {record["kind"] for record in place.find(kind=None)} == {
         "start", "decision", "outcome", "action", "segment",
     }  # fmt: skip
+
+
+def test_withdrawals_are_found_by_whom_they_are_about_and_show_nobody(tmp_path: Path) -> None:
+    secrets = registry.secrets(tmp_path)
+    vault = Vault()
+    event = Event(state=State.WITHDRAWN, party=ALL, list="news", at=1, recorded=2)
+    audit = journal(tmp_path / "audit" / "main", seal=vault.seal)
+    audit.open()
+    audit.append_blocking(act(target=BOB))
+    for address in (BOB, EVE):
+        audit.append_blocking(Withdrawals("acme", ((secrets.subject_octets(address), event),)))
+    audit.append_blocking(Withdrawals("other", ((secrets.subject_octets(BOB), event),)))
+    audit.close_blocking()
+
+    def find(**query: Any) -> list[dict[str, Any]]:
+        keys = lambda address: [secrets.address_key(address)]  # noqa: E731
+        return list(search(tmp_path / "audit", Query(kind="withdrawal", **query), keys, vault.unseal))
+
+    assert [record["customer"] for record in find()] == ["other", "acme", "acme"]
+    (record,) = find(recipient=BOB, customer="acme")
+    assert record["items"] == [
+        {
+            "key": secrets.address_key(BOB),
+            "event": {"state": "withdrawn", "party": "*", "list": "news", "at": 1, "recorded": 2},
+        }
+    ]
+    assert find(sender=BOB) == []
 
 
 def test_addresses_are_shown_as_written_and_as_keys_without_a_key(place: Place) -> None:

@@ -32,6 +32,11 @@ def test_what_was_set_aside_and_what_was_retired_are_named() -> None:
 
 
 def test_only_counts_of_strangers_have_no_right_to_the_reserve() -> None:
-    kinds = (Recovered, Retired, Segment, Start)
+    kinds = (
+        Recovered("000001.torn-7", 12, "ab", 7),
+        Retired((1, 2), 90, "ab", NOON),
+        Segment((), None, None),
+        Start("1"),
+    )
     assert all(kind.reserved for kind in kinds)
-    assert not Refused.reserved
+    assert not Refused(NOON, NOON, 0, (), 0).reserved
