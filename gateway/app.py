@@ -11,18 +11,22 @@ from typing import Any
 from config.policy import Policy
 from config.settings import Settings
 from consent.database import RegistryError
+from consent.importer import Importer
 from filters import RULES
 from filters.engine import bind
 from gateway.audit.errors import JournalError
 from gateway.audit.strangers import Strangers
 from gateway.changes import Changes
+from gateway.consents import Consents
 from gateway.directory import Directory
 from gateway.evidence import Evidence
 from gateway.http.server import HttpServer
+from gateway.jobs import Jobs
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
+from gateway.restore import TROUBLE, Restore
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Budget
 from gateway.smtp.edge import Edge
@@ -69,6 +73,10 @@ class Gateway:
         # Off the loop: the last segment is read whole.
         self.journal = await asyncio.to_thread(self.evidence.open, PROCESS, version=self.version, wait_seconds=0)
         stack.push_async_callback(self.journal.close)
+        self.restore = Restore(
+            self.stores.consents, settings.data_dir / "audit", self.journal, self.metrics.alarm, self.clock
+        )
+        stack.callback(self.restore.stop)
         stack.push_async_callback(self.repeats.close)
         self.hops = {
             hop.name: NextHop(hop, hostname=settings.hostname, clock=loop.time, on_alarm=self.metrics.alarm)
@@ -82,13 +90,28 @@ class Gateway:
         for hop in self.hops.values():
             stack.push_async_callback(hop.close)
         await asyncio.gather(*(hop.start() for hop in self.hops.values()))
+        self.consents = Consents(
+            self.stores,
+            self.journal,
+            self.clock,
+            operator_profile=settings.operator.profile,
+            alarm=self.metrics.alarm,
+        )
+        importer = Importer(self.stores.consent_database, self.stores.secrets, self.clock)
+        stack.callback(importer.close)
+        self.jobs = Jobs(settings, importer, self.metrics.alarm)
+        stack.push_async_callback(self.jobs.close)
+        await self.jobs.open()
         http = HttpServer(self)
         self.http_address = await http.open()
         stack.push_async_callback(http.close)
         stack.push_async_callback(self._stop_tasks)
+        # Before mail is let in: an address whose withdrawal the registry lost must not be written to meanwhile.
+        await asyncio.to_thread(self.restore.start)
         stack.push_async_callback(self.edge.close, settings.limits.drain_timeout)
         self.smtp_addresses = await self.edge.open()
-        for work in (self.changes.follow(), self._every_minute(), self._every_day()):
+        follow = self.restore.follow(lambda: self.changes.went_back)
+        for work in (self.changes.follow(), follow, self._every_minute(), self._every_day()):
             self._tasks.append(loop.create_task(work))
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:
@@ -134,10 +157,12 @@ class Gateway:
     def trouble(self) -> list[str]:
         """Why mail does not flow, one line per reason; empty when ready."""
         found = [hop.trouble for hop in self.hops.values() if not hop.healthy]
-        if self._tasks and self._tasks[0].done():
+        if any(task.done() for task in self._tasks[:2]):
             found.append("registry: no longer followed")
         if not self.changes.current:
             found.append("registry: not reached")
+        if self.restore.running:
+            found.append(TROUBLE)
         if self.journal.full:
             found.append("audit: the disk is full or fails; mail is deferred")
         if not self.smtp_addresses:

@@ -1,7 +1,7 @@
 """Errors as problem details (RFC 9457): every answer that is not 2xx has type, title, status and detail."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +13,13 @@ from starlette.exceptions import HTTPException
 
 from config.files import key_of
 from consent.database import RegistryError
+from consent.documents import DocumentError, UnknownDocument
+from consent.imports.row import ImportRefused
+from consent.notices import NoticeConflict
+from gateway.audit.errors import JournalError
+from gateway.consents import ConsentRefused, Unrecorded
 from gateway.http.details import MEDIA_TYPE, details
+from gateway.jobs import JobsFull
 
 log = logging.getLogger("postern.http")
 
@@ -75,10 +81,34 @@ def install(app: FastAPI, *schemas: type[BaseModel]) -> None:
 
     async def registry(request: Request, error: Exception) -> JSONResponse:
         # Its text names the registry's host, which is nobody's business who has not shown a token.
-        log.error("%s %s: %s", request.method, request.url.path, error)
+        # Nor is the path logged as it was sent: it may hold an address.
+        route = request.scope.get("route")
+        log.error("%s %s: %s", request.method, getattr(route, "path_format", "?"), error)
         return Problem(
             HTTPStatus.SERVICE_UNAVAILABLE, "the registry does not answer; try again later", LATER
         ).response()
+
+    def answered(kind: type[Exception], status: HTTPStatus, words: Callable[[Exception], str]) -> None:
+        async def answer(request: Request, error: Exception) -> JSONResponse:
+            headers = LATER if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+            return Problem(status, words(error), headers).response()
+
+        app.add_exception_handler(kind, answer)
+
+    answered(ConsentRefused, HTTPStatus.UNPROCESSABLE_ENTITY, str)
+    answered(ImportRefused, HTTPStatus.UNPROCESSABLE_ENTITY, str)
+    answered(DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY, _without_commands)
+    answered(UnknownDocument, HTTPStatus.NOT_FOUND, _without_commands)
+    answered(NoticeConflict, HTTPStatus.CONFLICT, str)
+    answered(JobsFull, HTTPStatus.SERVICE_UNAVAILABLE, str)
+    answered(
+        Unrecorded, HTTPStatus.SERVICE_UNAVAILABLE, lambda error: f"done; but the audit could not record it: {error}"
+    )
+    answered(
+        JournalError,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        lambda error: f"nothing was changed: the audit cannot record it: {error}",
+    )
 
     async def ours(request: Request, error: Exception) -> JSONResponse:
         return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal fault; the log has the details").response()
@@ -91,12 +121,17 @@ def install(app: FastAPI, *schemas: type[BaseModel]) -> None:
     _describe(app, ProblemDetails, *schemas)
 
 
+def _without_commands(error: Exception) -> str:
+    """What the error says, without the command it names behind a semicolon."""
+    return str(error).partition("; `postern")[0]
+
+
 def _fault(fault: Mapping[str, Any]) -> str:
     """One fault of a request. What was sent is not repeated: it may be a secret put in the wrong place."""
     if fault["type"] == "json_invalid":
         return f"body: not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}"
     where, *place = fault["loc"]
-    return f"{key_of(tuple(place)) if place else where}: {fault['msg']}"
+    return f"{key_of(tuple(place)) if place else where}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _describe(app: FastAPI, *schemas: type[BaseModel]) -> None:

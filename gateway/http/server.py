@@ -17,6 +17,7 @@ from gateway.http.details import raw_response
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
+    from gateway.http.pool import Pool
 
 _CLOSE_SECONDS = 5
 _IDLE_SECONDS = 15
@@ -25,6 +26,9 @@ _HEAD_SECONDS = 10.0
 """How long the head of a request may take to come."""
 _REQUEST_SECONDS = 120.0
 """How long a request may take from its head until its answer has been read."""
+EXTEND = "postern.extend"
+"""Member of the ASGI scope: a function that ends the connection so many seconds from now, and not at the end of
+`_REQUEST_SECONDS`. For a long body or answer, called as it gets further."""
 _CONNECTIONS = 200
 _HEAD_OCTETS = 16 * 1024
 
@@ -49,6 +53,7 @@ class _Protocol(H11Protocol):
         if busy != self._busy or (not busy and self._deadline is None):
             self._busy = busy
             self._wait(_REQUEST_SECONDS if busy else _HEAD_SECONDS)
+            self._lend()
 
     def on_response_complete(self) -> None:
         # From here uvicorn's own clock runs, until there is more input.
@@ -58,6 +63,7 @@ class _Protocol(H11Protocol):
         if self._answering:  # a request that was sent before the answer to the one before it
             self._busy = True
             self._wait(_REQUEST_SECONDS)
+            self._lend()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
@@ -68,6 +74,12 @@ class _Protocol(H11Protocol):
             reason = f"not an HTTP/1.1 request, or its head is larger than {_HEAD_OCTETS} octets"
             self.transport.write(raw_response(HTTPStatus.BAD_REQUEST, reason))
         self.transport.close()
+
+    def _lend(self) -> None:
+        """Let the application give a request of its own more time; it has not begun to run yet."""
+        if self._answering:
+            scope: Any = self.cycle.scope
+            scope[EXTEND] = self._wait
 
     @property
     def _answering(self) -> bool:
@@ -106,13 +118,14 @@ class HttpServer:
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._app: asyncio.Task[ASGIApp] | None = None
+        self._pool: Pool | None = None
 
     async def open(self) -> str:
         """Listen; returns the address. Raises ConfigError when it cannot be had."""
         listener = _listen(self._gateway.settings.http.address)
         # A fifth of the time to the first 220 goes into FastAPI: it is made ready while the rest of the start waits for
         # disk and next hop. Requests that come before wait for it.
-        self._app = asyncio.create_task(asyncio.to_thread(_make_app, self._gateway), name="http app")
+        self._app = asyncio.create_task(self._make_app(), name="http app")
         config = uvicorn.Config(
             self._serve,
             interface="asgi3",
@@ -139,6 +152,11 @@ class HttpServer:
             await self._task
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
+    async def _make_app(self) -> ASGIApp:
+        """The application with its threads."""
+        app, self._pool = await asyncio.to_thread(_make_app, self._gateway, asyncio.get_running_loop())
+        return app
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         assert self._app is not None
@@ -152,13 +170,17 @@ class HttpServer:
             await self._task
             assert self._app is not None
             await self._app
+            if self._pool is not None:
+                await self._pool.close()
 
 
-def _make_app(gateway: "Gateway") -> ASGIApp:
-    """The application; imported here because that takes the most time."""
+def _make_app(gateway: "Gateway", loop: asyncio.AbstractEventLoop) -> "tuple[ASGIApp, Pool]":
+    """The application and its threads; imported here because that takes the most time."""
     from gateway.http.app import make_app
+    from gateway.http.pool import Pool
 
-    return make_app(gateway)
+    pool = Pool()
+    return make_app(gateway, pool, loop.time), pool
 
 
 def _listen(address: str) -> socket.socket:

@@ -1,15 +1,30 @@
 """A running gateway with an HTTP client, a token of each kind, and a check that each fault is a problem detail."""
 
+import asyncio
+import smtplib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest_asyncio
 
 from gateway.app import Gateway
-from tests.rig.gateway import running
+from gateway.audit.search import Query
+from tests.rig.gateway import PASSWORD, running
 from tests.rig.smtpd import Smtpd
+
+ACME = "/api/v1/customers/acme"
+GENERIC = "email,list_id,event_state,event_time,source_ref,ip,notice_id\n"
+"""Header of our own format."""
+
+
+def row(address: str, name: str = "newsletter", ip: str = "203.0.113.7") -> str:
+    """A row of it that reaches E2."""
+    return f"{address},{name},given,2026-03-01T10:00:00+01:00,https://www.acme.example/signup,{ip},signup-3\n"
 
 
 def is_problem(answer: httpx.Response, status: int) -> dict[str, object]:
@@ -42,6 +57,33 @@ class Api:
         """POST a JSON object."""
         return await self.client.post(path, json=body, headers=self.as_(who))
 
+    async def ask(self, method: str, path: str, who: str, **more: Any) -> httpx.Response:
+        """Any request; a path without a leading slash is below customer acme's."""
+        whole = path if path.startswith("/") else f"{ACME}/{path}"
+        headers = self.as_(who) | more.pop("headers", {})
+        return await self.client.request(method, whole, headers=headers, **more)
+
+    async def tell(self, path: str, who: str = "own", **body: Any) -> dict[str, Any]:
+        """POST a JSON object that must be answered with 2xx; the answer."""
+        answer = await self.ask("POST", path, who, json=body)
+        assert answer.is_success, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    async def allowed(self, address: str, name: str = "newsletter", who: str = "own", **more: Any) -> str | None:
+        """The reason why an address may not be written to; None when it may."""
+        answer = await self.tell("check", who, list=name, addresses=[address], **more)
+        (result,) = answer["results"]
+        assert result["address"] == address
+        assert result["allowed"] == (result["reason"] is None) == (result["ground"] is not None)
+        reason: str | None = result["reason"]
+        return reason
+
+    def acts(self, act: str) -> list[dict[str, Any]]:
+        """The acts of this name in the audit, oldest first."""
+        found = self.gateway.evidence.search(Query(kind="action"))
+        return [each for each in found if each["act"] == act][::-1]
+
     async def audit(self, who: str, **parameters: str | int) -> httpx.Response:
         """GET /api/v1/audit."""
         return await self.client.get("/api/v1/audit", params=parameters, headers=self.as_(who))
@@ -63,3 +105,51 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
             found.tokens["wrong"] = found.tokens["admin"][:-1] + ("x" if found.tokens["admin"][-1] != "x" else "y")
             found.tokens["garbage"] = "no-token-at-all"
             yield found
+
+
+class Client:
+    """An SMTP session that stays open while the API is asked."""
+
+    def __init__(self, api: Api) -> None:
+        self._host, _, port = api.gateway.smtp_addresses[0].rpartition(":")
+        self._port = int(port)
+
+    async def __aenter__(self) -> "Client":
+        self._smtp = await asyncio.to_thread(smtplib.SMTP, self._host, self._port, "client.example", 10)
+        await asyncio.to_thread(self._smtp.login, "acme-app", PASSWORD)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.to_thread(self._smtp.close)
+
+    async def command(self, line: str) -> str:
+        """A command's reply."""
+        code, text = await asyncio.to_thread(self._smtp.docmd, line)
+        return f"{code} {text.decode()}"
+
+    async def send(self, subject: str = "Lunch", recipient: str = "bob@recipient.example") -> str:
+        """A clean message; the reply to its final dot, or to what was refused before."""
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "ann@acme.example", recipient, subject
+        message.set_content("At noon.")
+        reply = ""
+        for line in ("MAIL FROM:<ann@acme.example>", f"RCPT TO:<{recipient}>"):
+            reply = await self.command(line)
+            if not reply.startswith("250"):
+                await self.command("RSET")
+                return reply
+        return await self.data(message.as_bytes(policy=SMTP))
+
+    async def data(self, message: bytes) -> str:
+        """The reply to the final dot."""
+        code, text = await asyncio.to_thread(self._smtp.data, message)
+        return f"{code} {text.decode()}"
+
+
+async def until_ready(api: Api) -> httpx.Response:
+    """Ask /readyz until it is green, for at most 15 seconds."""
+    for _ in range(150):
+        if (await api.client.get("/readyz")).status_code == 200:
+            break
+        await asyncio.sleep(0.1)
+    return await api.client.get("/readyz")

@@ -81,3 +81,28 @@ async def test_the_bound_itself_is_allowed() -> None:
     assert (await serve(part(b"12345"), part(b"67890", more=False)))[1] == [b"1234567890"]
     sent, _ = await serve(part(b"12345"), part(b"678901", more=False))
     assert sent[0]["status"] == 413
+
+
+async def test_what_bounds_its_body_itself_is_passed_on_unread() -> None:
+    passed: list[Receive] = []
+
+    async def receive() -> Message:
+        raise AssertionError("read before the application asked for it")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        passed.append(receive)
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    limit = BodyLimit(app, octets=10, seconds=1, later=lambda scope: scope["path"] == "/large")
+    await limit({"type": "http", "path": "/large", "headers": [(b"content-length", b"1000")]}, receive, send)
+    assert passed == [receive]
+
+
+async def test_a_large_body_is_read_only_once_the_token_is_known(api: Api) -> None:
+    large = {"content": b" " * 3_000_000}
+    is_problem(await api.ask("POST", "check", "none", **large), 401)
+    is_problem(await api.ask("POST", "notices", "auditor", **large), 403)
+    is_problem(await api.ask("POST", "check", "other", **large), 404)
+    is_problem(await api.ask("POST", "check", "own", **large), 413)

@@ -14,7 +14,7 @@ from gateway.app import Gateway
 from gateway.http import server
 from gateway.http.server import HttpServer
 from gateway.stores import Stores
-from tests.gateway.http.conftest import Api
+from tests.gateway.http.conftest import GENERIC, Api, row
 from tests.rig.gateway import Clock, running, settings_for
 
 
@@ -171,3 +171,17 @@ async def test_an_address_of_another_machine_is_told() -> None:
 async def test_ipv6_is_served() -> None:
     with server._listen("[::1]:0") as listener:
         assert listener.getsockname()[0] == "::1"
+
+
+async def test_a_long_upload_gets_more_time_as_it_gets_further(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.3)
+    reader, writer = await connect(api)
+    content = (GENERIC + row("bob@recipient.example")).encode()
+    head = "POST /api/v1/customers/acme/consent/imports?list=newsletter HTTP/1.1\r\nHost: x\r\n"
+    head += f"Authorization: Bearer {api.tokens['own']}\r\nContent-Length: {len(content)}\r\n\r\n"
+    writer.write(head.encode())
+    for start in range(0, len(content), 20):
+        writer.write(content[start : start + 20])
+        await asyncio.sleep(0.1)
+    assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 200 ")
+    writer.close()
