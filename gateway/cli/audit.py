@@ -1,6 +1,7 @@
 """`postern audit`: search and verify."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,14 +47,14 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--customer")
 @click.option("--credential")
 @click.option("--sender", callback=_address, help="Address in the reverse-path or in From.")
-@click.option("--recipient", callback=_address)
+@click.option("--recipient", callback=_address, help="Of withdrawals: the address they are about.")
 @click.option("--message-id", help="As it stands in the message, with angle brackets.")
 @click.option("--reference", help="The reference in a reply.")
 @click.option("--verdict", type=click.Choice(["accept", "defer", "reject"]))
 @click.option("--rule", help="A rule's code, such as ID-FROM.")
 @click.option(
     "--kind",
-    type=click.Choice(["decision", "outcome", "action", "refused", "all"]),
+    type=click.Choice(["decision", "outcome", "action", "withdrawal", "anchor", "refused", "all"]),
     default="decision",
     show_default=True,
 )
@@ -80,6 +81,16 @@ def search(settings: Settings, as_json: bool, limit: int, kind: str, **asked: An
         fail("nothing found", 1)
 
 
+def _what(record: dict[str, Any]) -> str:
+    """What a record that is no decision says, in a few words."""
+    if record["kind"] == "withdrawal":
+        states = Counter(item["event"]["state"] for item in record["items"])
+        return ", ".join(f"{count} {state}" for state, count in states.items())
+    if record["kind"] == "anchor":
+        return f"batch {record['batch']}"
+    return str(record.get("act") or record.get("outcome") or record.get("total", ""))
+
+
 def _row(record: dict[str, Any]) -> dict[str, object]:
     """One record on one line of the table."""
     row: dict[str, object] = {
@@ -88,11 +99,10 @@ def _row(record: dict[str, Any]) -> dict[str, object]:
         "reference": record.get("reference", ""),
     }
     if record["kind"] != "decision":
-        what = record.get("act") or record.get("outcome") or record.get("total", "")
         return {
             **row,
             "customer": record.get("customer", ""),
-            "what": what,
+            "what": _what(record),
             "reply": record.get("reason") or record.get("reply"),
         }
     outcome = record.get("outcome") or {}

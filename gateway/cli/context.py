@@ -17,16 +17,24 @@ import click
 from tabulate import tabulate
 
 from config.customers import Customer, load_customers
-from config.files import ConfigError
+from config.files import ConfigError, nearest
 from config.policy import Policy, load_policy
 from config.settings import Settings, load_settings
+from consent.address import Address, AddressError
+from consent.customers import StoredCustomer, UnknownCustomer
 from consent.database import RegistryError
+from consent.documents import DocumentError, UnknownDocument
 from consent.keys import SecretsError
+from consent.profiles import shipped
 from filters.engine import UnknownRule, bind, check_codes
 from gateway.audit.errors import JournalError, JournalLocked
+from gateway.audit.journal import Journal
 from gateway.audit.record import Act
 from gateway.evidence import Evidence
 from gateway.stores import Stores
+
+_LASTING = 8
+"""Commands of the kind that may last which one data_dir runs at once."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,10 +70,15 @@ def config_option(function: Callable[P, R]) -> Callable[..., R]:
 
 @contextlib.contextmanager
 def plainly() -> Iterator[None]:
-    """End the command with status 2 and one line for each thing that is wrong, whatever an operator can put wrong."""
+    """End the command with status 2 and one line for each thing that is wrong, whatever an operator can put wrong.
+
+    A list, notice or party that is not there is status 1: the answer is no.
+    """
     try:
         yield
-    except (ConfigError, SecretsError, RegistryError) as error:
+    except UnknownDocument as error:
+        fail(str(error), 1)
+    except (ConfigError, SecretsError, RegistryError, DocumentError) as error:
         fail(str(error), 2)
     except JournalLocked as error:
         fail(f"{error}; another `postern serve` has this data_dir: stop it, or name another data_dir", 2)
@@ -76,6 +89,37 @@ def plainly() -> Iterator[None]:
             raise  # who reads our output has gone; click ends without a word
         place = f"{error.filename}: " if error.filename else ""
         fail(f"{place}{error.strerror or error}", 2)
+
+
+def customer_option(function: Callable[P, R]) -> Callable[P, R]:
+    """Add `--customer ID`, which must be given; the command gets `customer`."""
+    return click.option("--customer", metavar="ID", required=True, help="Whose it is.")(function)
+
+
+def parsed_address(text: str) -> Address:
+    """The address that an argument is; what is none is wrong use, status 2."""
+    try:
+        return Address.parse(text)
+    except AddressError as error:
+        raise click.BadParameter(f"{error}; write it like bob@recipient.example") from None
+
+
+def words(most: int) -> Callable[[str], str]:
+    """The type of an option that takes printable text of at most so many characters; white space is tidied."""
+
+    def parsed(text: str) -> str:
+        tidy = " ".join(text.split())
+        if len(tidy) > most or not tidy.isprintable():
+            raise click.BadParameter(f"must be printable text of at most {most} characters")
+        return tidy
+
+    parsed.__name__ = "text"
+    return parsed
+
+
+def address_argument(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the argument ADDRESS; the command gets `address`, parsed."""
+    return click.argument("address", type=parsed_address)(function)
 
 
 def json_option(function: Callable[P, R]) -> Callable[P, R]:
@@ -93,6 +137,15 @@ def show(rows: Sequence[Mapping[str, object]], as_json: bool, columns: Iterable[
     click.echo(tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True))
 
 
+def show_one(row: Mapping[str, object], as_json: bool) -> None:
+    """Print one thing: its facts, one a line, what is empty left out; or JSON."""
+    if as_json:
+        click.echo(json.dumps(row, indent=2, default=str))
+        return
+    cells = [(name, printable(value)) for name, value in row.items() if value not in (None, "", [], ())]
+    click.echo(tabulate(cells, tablefmt="plain", disable_numparse=True))
+
+
 def printable(value: object) -> str:
     """The value as text for a terminal, on one line: what is not printable is escaped, None is empty."""
     text = "" if value is None else str(value)
@@ -100,7 +153,11 @@ def printable(value: object) -> str:
 
 
 def checked_policy(settings: Settings) -> Policy:
-    """The operator's policy, its rule codes checked; raises ConfigError."""
+    """The operator's policy, its rule codes checked, and the operator's profile in the settings; raises ConfigError."""
+    profiles = list(shipped())
+    if settings.operator.profile not in profiles:
+        name = settings.operator.profile
+        raise ConfigError(f"settings: operator.profile: no profile {name!r}{nearest(name, profiles)}")
     policy = load_policy(settings.policy_file)
     try:
         bind(policy)
@@ -110,9 +167,15 @@ def checked_policy(settings: Settings) -> Policy:
 
 
 def checked_customers(path: Path) -> tuple[Customer, ...]:
-    """The customers in a file, their rule codes checked; raises ConfigError."""
+    """The customers in a file, their rule codes and profiles checked; raises ConfigError."""
     customers = load_customers(path)
+    profiles = list(shipped())
     for customer in customers:
+        for name in customer.profiles:
+            if name not in profiles:
+                raise ConfigError(
+                    f"{path}: customer {customer.id}: profiles: no profile {name!r}{nearest(name, profiles)}"
+                )
         try:
             check_codes(customer.actions)
         except UnknownRule as error:
@@ -127,6 +190,24 @@ def open_stores(settings: Settings) -> Stores:
     return stores
 
 
+def known_customer(stores: Stores, customer: str) -> StoredCustomer:
+    """The customer as stored; ends the command with status 1 and the nearest id when there is none."""
+    try:
+        return stores.customers.get(customer)
+    except UnknownCustomer as error:
+        ids = [one.customer.id for one in stores.customers.list()]
+        hint = nearest(customer, ids) if len(ids) <= 20 else "; `postern customers list` shows all"
+        fail(f"{error}{hint}")
+
+
+def record_done(settings: Settings, stores: Stores, **action: Any) -> None:
+    """`record_action` for what is done already; ends the command with status 2 when the audit cannot record it."""
+    try:
+        record_action(settings, stores, **action)
+    except JournalError as error:
+        fail(f"done, but the audit could not record it: {error}", 2)
+
+
 def record_action(
     settings: Settings,
     stores: Stores,
@@ -138,14 +219,41 @@ def record_action(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one operator's act to the `cli` chain of the audit; durable when it returns."""
+    with cli_journal(settings, stores) as journal:
+        journal.append_blocking(Act(actor(), act, customer, target, reason, dict(details or {})))
+
+
+@contextlib.contextmanager
+def cli_journal(settings: Settings, stores: Stores) -> Iterator[Journal]:
+    """The journal `cli`, which all short commands share: one waits for another. Raises JournalError."""
     journal = Evidence(settings, stores, utc_now).open("cli", version=version("postern"), wait_seconds=10)
     try:
-        journal.append_blocking(Act(_actor(), act, customer, target, reason, dict(details or {})))
+        yield journal
     finally:
         journal.close_blocking()
 
 
-def _actor() -> str:
+@contextlib.contextmanager
+def own_journal(settings: Settings, stores: Stores) -> Iterator[Journal]:
+    """A journal for a command that may last, so that no other waits for it: the first of `import-1` to `import-8` that
+    no other command has. Raises JournalError."""
+    evidence = Evidence(settings, stores, utc_now)
+    for number in range(1, _LASTING + 1):
+        last = number == _LASTING
+        try:
+            journal = evidence.open(f"import-{number}", version=version("postern"), wait_seconds=10 if last else 0)
+        except JournalLocked:
+            if last:
+                raise
+            continue
+        try:
+            yield journal
+        finally:
+            journal.close_blocking()
+        return
+
+
+def actor() -> str:
     """Who runs this command: user name, or number where the system has no name for it, and machine."""
     try:
         user = getpass.getuser()

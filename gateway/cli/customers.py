@@ -11,19 +11,18 @@ from tabulate import tabulate
 from config.customers import Customer
 from config.files import ConfigError, nearest
 from config.settings import Settings
-from consent.customers import CustomerError, CustomerStore, StoredCustomer, UnknownCustomer
-from gateway.audit.errors import JournalError
+from consent.customers import CustomerError, StoredCustomer, UnknownCustomer
 from gateway.cli.context import (
     checked_customers,
     config_option,
     fail,
     json_option,
+    known_customer,
     open_stores,
-    record_action,
+    record_done,
     show,
     utc_now,
 )
-from gateway.stores import Stores
 
 
 @click.group("customers")
@@ -72,7 +71,7 @@ def apply(file: Path, settings: Settings, as_json: bool) -> None:
     for one, customer in changed:
         details = {"result": one.result, "file": str(file), "domains": list(customer.domains)}
         names = [credential.name for credential in customer.credentials]
-        _record(
+        record_done(
             settings, stores, act="customers apply", customer=one.customer, details=details | {"credentials": names}
         )
     rows = [
@@ -123,7 +122,7 @@ def show_(customer: str, settings: Settings, as_json: bool) -> None:
 
     Example: postern customers show acme
     """
-    stored = _known(open_stores(settings).customers, customer)
+    stored = known_customer(open_stores(settings), customer)
     value = as_json_value(stored)
     if as_json:
         click.echo(json.dumps(value, indent=2))
@@ -157,7 +156,7 @@ def resume(customer: str, reason: str, settings: Settings) -> None:
 
 def _change(settings: Settings, customer: str, reason: str, act: str) -> None:
     stores = open_stores(settings)
-    _known(stores.customers, customer)
+    known_customer(stores, customer)
     method: Callable[..., bool] = getattr(stores.customers, act)
     try:
         changed = method(customer, reason, utc_now())
@@ -165,27 +164,11 @@ def _change(settings: Settings, customer: str, reason: str, act: str) -> None:
         fail(str(error), 1 if isinstance(error, UnknownCustomer) else 2)
     standing = stores.customers.get(customer).standing
     if changed:
-        _record(settings, stores, act=act, customer=customer, reason=standing.reason)
+        record_done(settings, stores, act=act, customer=customer, reason=standing.reason)
         click.echo(f"customer {customer!r} is {standing.status}; running nodes follow within 5 seconds")
         return
     since = f" since {standing.since:%Y-%m-%d %H:%M} UTC ({standing.reason})" if standing.since else ""
     click.echo(f"customer {customer!r} is {standing.status} already{since}; nothing was changed")
-
-
-def _record(settings: Settings, stores: Stores, **action: Any) -> None:
-    try:
-        record_action(settings, stores, **action)
-    except JournalError as error:
-        fail(f"done, but the audit could not record it: {error}", 2)
-
-
-def _known(store: CustomerStore, customer: str) -> StoredCustomer:
-    try:
-        return store.get(customer)
-    except UnknownCustomer as error:
-        ids = [one.customer.id for one in store.list()]
-        hint = nearest(customer, ids) if len(ids) <= 20 else "; `postern customers list` shows all"
-        fail(f"{error}{hint}")
 
 
 def _check_next_hops(file: Path, wanted: tuple[Customer, ...], settings: Settings) -> None:

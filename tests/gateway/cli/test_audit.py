@@ -8,8 +8,11 @@ import pytest
 
 from config.settings import load_settings
 from consent.address import Address
+from consent.model import ALL, Event, State
+from gateway.audit.anchors import anchor
 from gateway.audit.encoding import Record
 from gateway.audit.record import Act, Decision, Outcome
+from gateway.audit.withdrawals import Withdrawals
 from gateway.evidence import Evidence
 from tests.gateway.cli.conftest import Installation, refused
 from tests.rig.gateway import Clock
@@ -104,6 +107,25 @@ def test_every_kind_can_be_shown(audited: Installation, kind: str, lines: int) -
     if kind == "action":
         assert "suspend" in result.stdout
         assert "phishing" in result.stdout
+
+
+def test_withdrawals_are_counted_and_name_nobody(audited: Installation) -> None:
+    settings, stores = load_settings(audited.file), audited.stores()
+    journal = Evidence(settings, stores, Clock()).open("cli", version="1", wait_seconds=0)
+    bob = Address.parse("bob@recipient.example")
+    events = [
+        Event(state=state, party=ALL, list=ALL, at=1, recorded=1) for state in (*[State.WITHDRAWN] * 2, State.ERASED)
+    ]
+    journal.append_blocking(Withdrawals("acme", [(stores.secrets.subject_octets(bob), event) for event in events]))
+    journal.append_blocking(anchor(None, "cli:ann"))
+    journal.close_blocking()
+    stores.close()
+    result = audited.run("audit", "search", "--kind", "withdrawal", "--recipient", "bob@recipient.example")
+    assert result.exit_code == 0
+    assert "2 withdrawn, 1 erased" in result.stdout
+    assert "batch 0" in audited.run("audit", "search", "--kind", "anchor").stdout
+    assert "bob" not in audited.run("audit", "search", "--kind", "withdrawal", "--json").stdout
+    assert audited.run("audit", "verify").exit_code == 0
 
 
 def test_nothing_found_is_1(audited: Installation) -> None:

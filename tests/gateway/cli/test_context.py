@@ -4,24 +4,30 @@ import errno
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from config.files import ConfigError
 from config.policy import Action
 from config.settings import load_settings
 from consent.database import RegistryDown
+from consent.documents import DocumentError, UnknownDocument
 from consent.keys import SecretsError
 from gateway.audit.errors import JournalFull, JournalLocked
 from gateway.audit.search import Query
 from gateway.cli.context import (
     checked_customers,
     checked_policy,
+    cli_journal,
     fail,
+    own_journal,
     plainly,
     printable,
     record_action,
     show,
+    show_one,
     utc_now,
+    words,
 )
 from gateway.evidence import Evidence
 from tests.gateway.cli.conftest import Installation, refused, run
@@ -104,6 +110,54 @@ def test_a_code_that_is_no_rules_is_named(installation: Installation) -> None:
         checked_customers(file)
     file.write_text(text.format("ID-FROM"))
     assert checked_customers(file)[0].actions == {"ID-FROM": Action.OBSERVE}
+
+
+def test_a_profile_that_there_is_none_of_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "customers.toml"
+    text = '[[customers]]\nid = "acme"\nname = "Acme"\ndomains = ["acme.example"]\nprofiles = ["eu", "{}"]\n'
+    file.write_text(text.format("usa"))
+    with pytest.raises(ConfigError, match=r"customer acme: profiles: no profile 'usa'; did you mean 'us'\?"):
+        checked_customers(file)
+    file.write_text(text.format("us"))
+    assert checked_customers(file)[0].profiles == ("eu", "us")
+
+
+def test_the_operator_s_profile_must_be_one(installation: Installation) -> None:
+    installation.configure(operator={"profile": "usa"})
+    with pytest.raises(ConfigError, match=r"operator\.profile: no profile 'usa'; did you mean 'us'\?"):
+        checked_policy(load_settings(installation.file))
+
+
+@pytest.mark.parametrize(("error", "status"), [(DocumentError("x"), 2), (UnknownDocument("x"), 1)])
+def test_what_is_not_there_is_the_answer_no(error: Exception, status: int) -> None:
+    with pytest.raises(SystemExit) as ended, plainly():
+        raise error
+    assert ended.value.code == status
+
+
+def test_one_thing_is_shown_without_what_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    show_one({"a": "1\x1b[2J", "b": "", "c": None, "d": 0}, False)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [["a", "1\\x1b[2J"], ["d", "0"]]
+    show_one({"a": None}, True)
+    assert json.loads(capsys.readouterr().out) == {"a": None}
+
+
+def test_words_are_tidied_bounded_and_printable() -> None:
+    assert words(9)("  two\n words ") == "two words"
+    for text in ("ten letters", "a\x1bb"):
+        with pytest.raises(click.BadParameter, match="printable text of at most 9 characters"):
+            words(9)(text)
+
+
+def test_commands_that_last_have_journals_of_their_own(installation: Installation) -> None:
+    settings, stores = load_settings(installation.file), installation.stores()
+    with own_journal(settings, stores), own_journal(settings, stores), cli_journal(settings, stores):
+        record = sorted(path.name for path in (installation.folder / "var/audit").iterdir())
+    assert record == ["cli", "import-1", "import-2"]
+    with own_journal(settings, stores):
+        pass
+    assert not (installation.folder / "var/audit/import-3").exists()
+    stores.close()
 
 
 def test_an_act_is_recorded_with_who_did_it(installation: Installation) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.cli.demo import TRIES, Try, _sent
 from tests.gateway.cli.conftest import refused, run
-from tests.rig.postern import POSTERN
-from tests.rig.processes import Process, wait_until
+from tests.rig.postern import POSTERN, USUAL_PORTS
+from tests.rig.processes import Process, alone, wait_until
 
 EXPECTED = [
     ("clean", "250 2.0.0", "-", "-"),
@@ -42,7 +42,7 @@ def once(folder: Path) -> str:
 
 
 def test_it_shows_what_it_should_twice_and_beside_others(tmp_path: Path) -> None:
-    with socket.socket() as taken:
+    with alone(USUAL_PORTS), socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind(("127.0.0.1", 2525))
@@ -63,8 +63,8 @@ def test_it_shows_what_it_should_twice_and_beside_others(tmp_path: Path) -> None
 
 @pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")
 def test_the_line_for_ones_own_message_works_when_pasted(tmp_path: Path) -> None:
-    demo = Process([POSTERN, "demo", "--folder", tmp_path / "demo"], tmp_path / "log").start()
-    with demo:
+    demo = Process([POSTERN, "demo", "--folder", tmp_path / "demo"], tmp_path / "log")
+    with alone(USUAL_PORTS), demo.start():
         wait_until(lambda: "up until Ctrl-C" in demo.log_text() or not demo.running, 30, "the demonstration is up")
         line = next(line.strip() for line in demo.log_text().splitlines() if line.strip().startswith("swaks "))
         done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30)
