@@ -12,7 +12,11 @@ PURE = (
     "filters/",
     "consent/address.py",
     "consent/model.py",
+    "consent/standing.py",
+    "consent/grounds.py",
+    "consent/mailing.py",
     "consent/decide.py",
+    "consent/refusals.py",
     "config/policy.py",
     "config/customers.py",
 )
@@ -34,6 +38,10 @@ DOORS = {
     "click": ("gateway/cli/",),
     "prometheus_client": ("gateway/metrics.py",),
     "ulid": ("gateway/transaction.py",),
+    "jinja2": ("consent/proof.py",),
+    "msgspec": ("consent/", "gateway/"),
+    "psycopg": ("consent/",),
+    "python_multipart": ("gateway/http/",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))
 

@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Path(__file__).with_name("known.toml")
 PACKAGES = ("config", "consent", "filters", "gateway")
 TARGETS = (
+    "consent/decide.py",
+    "consent/grounds.py",
+    "consent/standing.py",
     "filters/engine.py",
     "gateway/smtp/wire.py",
     "gateway/smtp/body.py",
@@ -34,6 +37,9 @@ TARGETS = (
     "gateway/smtp/sasl.py",
 )
 TESTS = (
+    "tests/consent/test_decide.py",
+    "tests/consent/test_grounds.py",
+    "tests/consent/test_standing.py",
     "tests/filters",
     *(f"tests/gateway/smtp/test_{name}.py" for name in ("wire", "body", "inbox", "sasl")),
 )
