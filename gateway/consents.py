@@ -24,6 +24,7 @@ from consent.notices import NoticeStore, UnknownNotice
 from consent.parties import PartyStore
 from consent.profiles import Profile, shipped
 from consent.records import Entry
+from consent.standing import build
 from consent.words import in_public
 from gateway.recording import By, Done, Recorder, Recording, Unrecorded, write_ahead
 from gateway.stores import Stores
@@ -204,7 +205,7 @@ class Consents:
         found = [
             each for each in standing.suppressions if each.reason == stop.reason and stop.list in (None, each.list)
         ]
-        if not found or (not by.operator and self._operators_own(_id(customer), stop.subject, found)):
+        if not found or (not by.operator and self._operators_own(_id(customer), stop)):
             # Alike, whoever made it: what the operator has on file is not the customer's to know.
             raise ConsentRefused("reason: no suppression of yours stands for it; a look-up shows those there are")
         event = self._stopping(customer, stop, State.LIFTED, micros(self.clock()), None, by)
@@ -242,10 +243,18 @@ class Consents:
         standing = self.store.standing(_id(customer), subject)
         return tuple(each for each in standing.suppressions if each.until is None or now < each.until)
 
-    def _operators_own(self, customer: str, subject: Subject, found: Sequence[Suppression]) -> bool:
-        numbers = {each.event for each in found}
-        history = self.store.history(customer, subject)
-        return any(each.number in numbers and each.event.entity == "operator" for each in history)
+    def _operators_own(self, customer: str, stop: Stop) -> bool:
+        """Whether the operator's own suppressions are among those that would be lifted.
+
+        What the customer says of the subject besides, before or since, does not count: in the standing its own newer
+        suppression stands for the operator's too.
+        """
+        now, history = micros(self.clock()), self.store.history(customer, stop.subject)
+        standing = build((each.number, each.event) for each in history if each.event.entity == "operator")
+        return any(
+            each.reason == stop.reason and stop.list in (None, each.list) and (each.until is None or now < each.until)
+            for each in standing.suppressions
+        )
 
     def _target(self, subject: Subject) -> Address | str:
         """As the audit has it: a hash of an address is as good as the address to whoever can guess."""
