@@ -13,6 +13,7 @@ from consent.tokens import Role, Token, TokenStore
 from gateway.http.limits import read_body, replay
 from gateway.http.problems import Problem
 from gateway.http.rates import Rates
+from gateway.http.strict import StrictRequest, check_parameters, parameters
 
 bearer = HTTPBearer(auto_error=False, description="A token of `postern token create`.")
 
@@ -31,24 +32,27 @@ def guarded(
     The token is looked at before anything else of the request: who has none learns nothing, not even whether the rest
     was well formed. 401 without a valid token, 429 for one that asks too often, 403 with one of another role. A
     customer's token that names another customer in the path gets 404 before anything is looked up, so that neither
-    text nor time tells whether there is one. `octets` bounds the body where it is larger than elsewhere: it is read
-    only now (`gateway.http.limits`).
+    text nor time tells whether there is one. What a request says wrongly or twice is refused (`gateway.http.strict`).
+    `octets` bounds the body where it is larger than elsewhere: it is read only now (`gateway.http.limits`).
     """
 
     class Guarded(APIRoute):
         def get_route_handler(self) -> Handler:
-            handle = super().get_route_handler()
+            handle, known = super().get_route_handler(), parameters(self.dependant)
 
             async def checked(request: Request) -> Response:
                 token = await authenticate(tokens, roles, request.headers.get("authorization", ""), rates)
                 named: str | None = request.path_params.get("customer")
                 if token.role == Role.CUSTOMER and named not in (None, token.customer):
                     raise no_customer(str(named))
+                check_parameters(request, known)
+                receive = request.receive
                 if octets is not None:
                     body = await read_body(request.scope, request.receive, octets, BODY_SECONDS)
                     if body is None:
                         return Response()  # nobody is there to read it
-                    request = Request(request.scope, replay(body, request.receive))
+                    receive = replay(body, receive)
+                request = StrictRequest(request.scope, receive)
                 request.state.token = token
                 return await handle(request)
 

@@ -130,6 +130,8 @@ def _fault(fault: Mapping[str, Any]) -> str:
     """One fault of a request. What was sent is not repeated: it may be a secret put in the wrong place."""
     if fault["type"] == "json_invalid":
         return f"body: not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}"
+    if tuple(fault["loc"]) == ("body",) and fault["type"] in ("missing", "model_attributes_type"):
+        return "body: must be a JSON object, sent with Content-Type: application/json"
     where, *place = fault["loc"]
     return f"{key_of(tuple(place)) if place else where}: {fault['msg'].removeprefix('Value error, ')}"
 
