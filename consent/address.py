@@ -37,6 +37,13 @@ class Address:
         return self.canonical.rpartition("@")[2]
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """How others may have written it in lower case: as we do, as here, and with its domain in its own script."""
+        local, _, domain = self.canonical.rpartition("@")
+        labels = map(_in_own_script, domain.split("."))
+        return tuple(dict.fromkeys((self.canonical, self.text.lower(), f"{local}@{'.'.join(labels)}")))
+
+    @property
     def ascii_only(self) -> bool:
         """Whether it can be passed on without SMTPUTF8."""
         return self.text.isascii()
@@ -63,6 +70,16 @@ class Address:
         if "." not in domain or domain.rpartition(".")[2].isdigit():
             raise AddressError("the domain is not fully qualified")
         return cls(text, f"{found.local_part.lower()}@{domain.lower()}")
+
+
+def _in_own_script(label: str) -> str:
+    """The U-label of an A-label (RFC 5890 section 2.3.2.1); any other label as it is."""
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
 
 
 def _why(text: str, error: Exception) -> str:

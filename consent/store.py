@@ -308,8 +308,8 @@ class ConsentStore:
 
 
 def hashes(address: Address) -> tuple[Hashed, ...]:
-    """The hashes under which others may have filed an address (R-253): of it in lower case, as written and as we do."""
-    texts = dict.fromkeys(text.encode("utf-8", "surrogatepass") for text in (address.canonical, address.text.lower()))
+    """The hashes under which others may have filed an address (R-253): of it in lower case, however it is written."""
+    texts = [text.encode("utf-8", "surrogatepass") for text in address.spellings]
     return tuple(
         Hashed(algorithm, hashlib.new(algorithm, text, usedforsecurity=False).hexdigest())
         for text in texts

@@ -149,7 +149,7 @@ def _same(first: Subject, other: Subject) -> bool:
         return other.name == first.domain
     if not isinstance(other, Hashed):
         return False
-    octets = (each.encode("utf-8", "surrogateescape") for each in (first.canonical, first.text.lower()))
+    octets = (each.encode("utf-8", "surrogateescape") for each in first.spellings)
     return other.digest in {hashlib.new(other.algorithm, each, usedforsecurity=False).hexdigest() for each in octets}
 
 
