@@ -133,7 +133,7 @@ class Consents:
             # What a customer itself tells of it may be shown to it again (consent.words.in_public).
             entity=("mailbox_provider" if by.operator else "tenant") if reason == Reason.COMPLAINT else "recipient",
             actor=by.actor,
-            source=told.source,
+            source=told.page,
             origin=by.origin,
         )
         done = self.recording.append(customer.id, Entry(address, event, words | told.personal), by)

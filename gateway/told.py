@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from consent.imports.grades import banned, document_reference, grade, ip_evidence, relationship_grade
 from consent.imports.row import Subject
+from consent.imports.statements import nameless
 from consent.model import ALL, Event, Grade, Kind, Reason, Related, State, Stops, micros
 
 LIVE = timedelta(minutes=15)
@@ -65,8 +66,14 @@ class Told:
     @property
     def personal(self) -> dict[str, str]:
         """What in it identifies the person, beside the address."""
-        named = {"ip": self.ip, "user_agent": self.user_agent, "form_url": self.form_url}
+        told = self.source if self.source != self.page else ""
+        named = {"ip": self.ip, "user_agent": self.user_agent, "form_url": self.form_url, "source_ref": told}
         return {name: value for name, value in named.items() if value}
+
+    @property
+    def page(self) -> str:
+        """The source as it may be kept for ever."""
+        return nameless(self.source)
 
 
 def offset(time: datetime) -> str:
@@ -108,7 +115,7 @@ def given(
         entity="recipient",
         actor=actor,
         notice=told.notice,
-        source=told.source,
+        source=told.page,
         origin=origin,
         country=told.country,
         language=told.language,

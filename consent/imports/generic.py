@@ -21,7 +21,7 @@ from consent.imports.columns import Columns
 from consent.imports.grades import banned, grade, ip_evidence
 from consent.imports.relations import RELATION_COLUMNS, Relations
 from consent.imports.row import Context, Format, ImportRefused, ReadRow, Row, RowError
-from consent.imports.statements import Statements
+from consent.imports.statements import Statements, nameless
 from consent.imports.times import parse_time, zone_named
 from consent.model import ALL, Event, Grade, Reason, State
 
@@ -200,6 +200,8 @@ class Generic:
             raise ValueError(f'the ground "{ground}" is a relationship: fill relationship_type and basis_at')
         if len(notice) > 128:
             raise ValueError('column "notice_id" is longer than 128 characters')
+        if "@" in notice:
+            raise ValueError('column "notice_id" holds an address: name the wording that was shown, such as signup-3')
         country, notice, source = _country(country), notice or context.notice, source_ref or other_source
         ticked = notice in context.pre_ticked or (context.notice_default_checked and notice == context.notice)
         consent = replace(
@@ -209,7 +211,7 @@ class Generic:
             method=method or "import",
             flaw="default_checked" if ticked else "",
             notice=notice,
-            source="" if "@" in source else source[:512],
+            source=nameless(source[:512]),
             country=country,
         )
         return _Shape(

@@ -38,6 +38,14 @@ def zone_needed(context: Context, title: str) -> None:
         )
 
 
+def nameless(source: str) -> str:
+    """What may be kept of a source for ever, where it must name nobody: pages lose their query, and what holds an
+    address is left out."""
+    if "://" in source or source.startswith(("www.", "/")):
+        source = _QUERY.split(source, maxsplit=1)[0]
+    return "" if "@" in source or "%40" in source else source
+
+
 class Statements:
     """Makes the rows of one import."""
 
@@ -140,15 +148,11 @@ class Statements:
         return Row(line, subject, event, told)
 
     def _source(self, told: str) -> tuple[str, str]:
-        """A source as it may be kept, and its flaw. It must name nobody, so pages lose their query, and what holds an
-        address is left out. The same few come again in every row: a bounded number is remembered."""
+        """A source as it may be kept, and its flaw. The same few come again in every row: a bounded number is
+        remembered."""
         known = self._sources.get(told)
         if known is None:
-            source = " ".join(told.split())[:_LONGEST_SOURCE]
-            if "://" in source or source.startswith(("www.", "/")):
-                source = _QUERY.split(source, 1)[0]
-            if "@" in source or "%40" in source:
-                source = ""
+            source = nameless(" ".join(told.split())[:_LONGEST_SOURCE])
             known = (source or self.platform, "banned_source" if banned(told) else "")
             if len(self._sources) < _REMEMBERED:
                 self._sources[told] = known
