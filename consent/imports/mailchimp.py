@@ -8,7 +8,8 @@ Traps seen in real exports:
 
 - `UNSUB_CAMPAIGN_ID` and `UNSUB_REASON` stand twice. An audience that was fed from an older export keeps its `UNSUB_*`
   columns as merge fields, left of `MEMBER_RATING`: they do not make the file an unsubscribed one, but a time in them is
-  an unsubscribe that somebody imported over, so it is kept beside the consent.
+  an unsubscribe that somebody imported over, so it is kept beside the consent. The same for an `UNSUB_TIME` or
+  `CLEAN_TIME` of a member said to be subscribed, by `Status` or by whoever uploads the file.
 - Contacts added by hand or by import have a `CONFIRM_TIME` and no `OPTIN_TIME`: no opt-in, let alone a double one (E1).
   Single opt-in has `CONFIRM_TIME` equal to `OPTIN_TIME`, and sometimes the address only in `CONFIRM_IP` (E2). A double
   opt-in has both times and both addresses, and was confirmed strictly later (E3).
@@ -107,7 +108,6 @@ class _Members:
         columns = Columns(header)
         self.kind = kind
         self.say = Statements(context, "mailchimp", "Mailchimp")
-        merged = [place for place in columns.every("unsub_time") if place != _own(columns, "unsub_time")]
         # The API has one time for both, that of the last change: when it happened, or later.
         changed = columns.first("last_changed") if "email_address" in columns else None
         left, cleaned = (_own(columns, name) for name in ("unsub_time", "clean_time"))
@@ -115,14 +115,15 @@ class _Members:
             columns.needed(f"Mailchimp {kind}", *_ADDRESS),
             columns.first("status"),
             changed if left is None else left,
-            merged[0] if merged else None,
             changed if cleaned is None else cleaned,
             *(columns.first(*names) for names in _OPTED_IN),
         )
+        self._left_before = columns.picker(*columns.every("unsub_time"))
+        self._cleaned_before = columns.picker(cleaned)
         self._reasons = columns.picker(*columns.every("unsub_reason", "unsubscribe_reason"))
 
     def read(self, cells: Sequence[str], line: int) -> Sequence[Row | RowError]:
-        email, status, left, left_before, cleaned, *opted_in = self._pick(cells)
+        email, status, left, cleaned, *opted_in = self._pick(cells)
         subject = self.say.address(email, line)
         if isinstance(subject, RowError):
             return (subject,)
@@ -135,19 +136,21 @@ class _Members:
         if state == "unsubscribed":
             return (self._withdrawal(cells, line, subject, left),)
         if state == "cleaned":
-            return (self.say.suppressed(line, subject, cleaned, Reason.INVALID, everything=False),)
+            return (self._cleaned(line, subject, cleaned),)
         if state == "nonsubscribed":
             return (nothing(line, "a contact who has not subscribed"),)
-        consent = self._consent(line, subject, opted_in, pending=state == "pending")
-        if left_before.strip():
-            return (self._withdrawal(cells, line, subject, left_before), consent)
-        return (consent,)
+        stops = [self._withdrawal(cells, line, subject, when) for when in self._left_before(cells) if when.strip()][:1]
+        stops += [self._cleaned(line, subject, when) for when in self._cleaned_before(cells) if when.strip()][:1]
+        return (*stops, self._consent(line, subject, opted_in, pending=state == "pending"))
 
     def _withdrawal(self, cells: Sequence[str], line: int, subject: Address, when: str) -> Row:
         said = " ".join(self._reasons(cells)).casefold()
         if "spam" in said or "abuse" in said:
             return self.say.complained(line, subject, when)
         return self.say.withdrawn(line, subject, when)
+
+    def _cleaned(self, line: int, subject: Address, when: str) -> Row:
+        return self.say.suppressed(line, subject, when, Reason.INVALID, everything=False)
 
     def _consent(self, line: int, subject: Address, cells: Sequence[str], *, pending: bool) -> Row | RowError:
         say = self.say
