@@ -79,15 +79,21 @@ class Verifier:
         `anchor` is (number, hash) of a batch that is known from elsewhere.
         """
         with scanning(self._database) as scan:
-            end, most = scan.batch(None), scan.one("SELECT max(number) FROM events")
-            run = _Run(scan, end, progress, (most and most[0]) or 0)
-            self._anchor(run, anchor)
-            self._chain(run)
-            reached = self._standings(run)
-            self._unreached(run, reached)
+            run = _Run(scan, None, progress, 0)
+            try:
+                self._all(run, anchor)
+            except _MISFITS as error:
+                run.fault(f"a value is of a wrong type, so that the rest cannot be checked: {error}")
         if run.unsaid:
             run.faults.append(f"and {run.unsaid} more")
         return Verification(run.events, run.batches, run.faults, run.end)
+
+    def _all(self, run: _Run, anchor: tuple[int, str] | None) -> None:
+        run.end, most = run.scan.batch(None), run.scan.one("SELECT max(number) FROM events")
+        run.most = (most and most[0]) or 0
+        self._anchor(run, anchor)
+        self._chain(run)
+        self._unreached(run, self._standings(run))
 
     # -- the chain
 
