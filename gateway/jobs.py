@@ -28,7 +28,9 @@ from gateway.importing import ENDED, FILE, FOLDER, LATER, task
 log = logging.getLogger("postern.imports")
 
 MOST_WAITING = 100
-"""Jobs that wait; more are refused until one has ended."""
+"""Jobs that wait or run; more are refused until one has ended."""
+MOST_OF_ONE = 25
+"""Jobs of one customer among them: the others' find room, too."""
 ATTEMPTS = 5
 """How often a job may be interrupted at one place, other than by a registry that is down, before it is given up."""
 IDLE_SECONDS = 60.0
@@ -78,7 +80,8 @@ class Jobs:
         self._most_waiting, self._again, self._idle = most_waiting, again_seconds, idle_seconds
         self._folder = settings.data_dir / FOLDER
         self._waiting: deque[str] = deque()
-        self._reserved = 0
+        self._owners: dict[str, str] = {}
+        """Id of a job that is received, waits or runs -> its customer."""
         self._changed = asyncio.Condition()
         self._ended: set[asyncio.Future[None]] = set()
         self._process: asyncio.subprocess.Process | None = None
@@ -88,7 +91,9 @@ class Jobs:
     async def open(self) -> None:
         """Take up the jobs that were left, and begin. Raises RegistryError, or OSError for a folder that cannot be."""
         left = await asyncio.to_thread(self._left)
-        self._waiting.extend(job.id for job in sorted(left, key=lambda job: job.created))
+        for job in sorted(left, key=lambda job: job.created):
+            self._waiting.append(job.id)
+            self._owners[job.id] = job.order.customer
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def close(self) -> None:
@@ -101,19 +106,22 @@ class Jobs:
 
     # -- asking
 
-    def reserve(self) -> Upload:
-        """A place for a file that is about to be received; `submit` or `drop` it. Raises JobsFull."""
-        if len(self._waiting) + self._reserved >= self._most_waiting:
+    def reserve(self, customer: str) -> Upload:
+        """A place for a customer's file that is about to be received; `submit` or `drop` it. Raises JobsFull."""
+        owners = list(self._owners.values())
+        if len(owners) >= self._most_waiting:
             raise JobsFull(f"{self._most_waiting} imports wait already: try again when some of them have ended")
+        if owners.count(customer) >= MOST_OF_ONE:
+            raise JobsFull(f"{MOST_OF_ONE} imports of yours wait already: try again when some of them have ended")
         number = new_id()
         folder = self._folder / number
         folder.mkdir(mode=0o700)
-        self._reserved += 1
+        self._owners[number] = customer
         return Upload(number, folder / FILE)
 
     async def drop(self, upload: Upload) -> None:
         """Forget a file that was not received whole."""
-        self._reserved -= 1
+        self._owners.pop(upload.id, None)
         await asyncio.to_thread(shutil.rmtree, upload.path.parent, ignore_errors=True)
 
     async def submit(self, customer: Customer, order: Order, upload: Upload) -> Job:
@@ -127,7 +135,6 @@ class Jobs:
         except BaseException:
             await self.drop(upload)
             raise
-        self._reserved -= 1
         async with self._changed:
             self._waiting.append(job.id)
             self._changed.notify_all()
@@ -182,6 +189,7 @@ class Jobs:
             if not again:
                 places.pop(number, None)
                 await asyncio.to_thread(shutil.rmtree, self._folder / number, ignore_errors=True)
+                self._owners.pop(number, None)
             async with self._changed:
                 self._current = None
                 if again:
@@ -244,6 +252,8 @@ class Jobs:
             self._alarm("imports", f"import {number} was interrupted {ATTEMPTS} times at one place: {reason}")
             self._importer.give_up(job, f"interrupted {ATTEMPTS} times at one place: {reason}")
             return False
+        if place.times == ATTEMPTS:
+            self._alarm("imports", f"import {number} is held up at one place, and tried again: {job.reason}")
         if job.status != "interrupted":
             # It died without a word.
             self._importer.jobs.save(replace(job, status="interrupted", reason="the process that ran it was killed"))

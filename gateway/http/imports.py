@@ -230,7 +230,7 @@ def routes(app: FastAPI, context: Context) -> None:
 async def _received(context: Context, request: Request, asked: Asked, order: Order) -> tuple[Job, int]:
     """Receive the file and hand it in; (the job, octets of the file)."""
     jobs, most = context.gateway.jobs, context.gateway.settings.http.import_bytes
-    place = jobs.reserve()
+    place = jobs.reserve(asked.customer.id)
     try:
         size, named = await upload.receive(request, place.path, most, context.pool)
     except BaseException:

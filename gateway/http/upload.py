@@ -1,6 +1,8 @@
 """Upload: a file that is received into a file on disk, in pieces, raw or as the one file of a form (RFC 7578)."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from io import FileIO
@@ -22,6 +24,8 @@ IDLE_SECONDS = 20.0
 SLOWEST = 16 * 1024
 """Octets a second, on average, below which an upload is ended, once it has lasted two minutes."""
 _GRACE_SECONDS = 120.0
+LEFT_FREE = 256 * 1024 * 1024
+"""Octets of the disk that no file gets. The audit lies on it, too: a customer's file must not stop everybody's mail."""
 _FORM_OCTETS = 64 * 1024
 """What a form may hold besides the file."""
 _HEAD_OCTETS = 8 * 1024
@@ -192,6 +196,9 @@ def _create(path: Path) -> FileIO:
 def _write(file: FileIO, octets: bytes) -> None:
     rest = memoryview(octets)
     try:
+        disk = os.fstatvfs(file.fileno())
+        if disk.f_bavail * disk.f_frsize < LEFT_FREE + len(rest):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         while rest:
             rest = rest[file.write(rest) :]
     except OSError as error:

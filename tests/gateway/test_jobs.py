@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from config.settings import Settings
 from consent.import_jobs import Job, UnknownImport
 from consent.importer import Importer
 from consent.imports.row import ImportRefused
-from gateway.importing import FILE, FOLDER
-from gateway.jobs import ATTEMPTS, Jobs, JobsFull
+from gateway.importing import FILE, FOLDER, LATER
+from gateway.jobs import ATTEMPTS, MOST_OF_ONE, Jobs, JobsFull
 from gateway.stores import Stores
 from tests.rig import gateway as rig
 from tests.rig.gateway import Clock, settings_for
@@ -45,7 +46,7 @@ async def running(settings: Settings, **told: float) -> AsyncIterator[tuple[Jobs
 
 
 async def submitted(jobs: Jobs, rows: list[str], **changes: object) -> Job:
-    upload = jobs.reserve()
+    upload = jobs.reserve("acme")
     write(upload.path.parent, rows, upload.path.name)
     return await jobs.submit(ACME, order(**changes), upload)
 
@@ -99,7 +100,7 @@ async def test_an_order_that_cannot_be_is_refused_at_once_and_a_file_that_cannot
         with pytest.raises(ImportRefused):
             await submitted(jobs, [given(1)], zone="Nowhere/Land")
         assert list((settings.data_dir / FOLDER).iterdir()) == []
-        upload = jobs.reserve()
+        upload = jobs.reserve("acme")
         upload.path.write_text("colour,shoe size\n")
         refused = await jobs.wait((await jobs.submit(ACME, order(), upload)).id)
         assert refused.status == "refused"
@@ -108,7 +109,7 @@ async def test_an_order_that_cannot_be_is_refused_at_once_and_a_file_that_cannot
 
 async def test_uploads_that_are_dropped_leave_nothing(settings: Settings) -> None:
     async with running(settings) as (jobs, _, _alarms):
-        upload = jobs.reserve()
+        upload = jobs.reserve("acme")
         upload.path.write_text("half a fi")
         await jobs.drop(upload)
         assert list((settings.data_dir / FOLDER).iterdir()) == []
@@ -116,11 +117,24 @@ async def test_uploads_that_are_dropped_leave_nothing(settings: Settings) -> Non
 
 async def test_no_more_wait_than_were_allowed(settings: Settings) -> None:
     async with running(settings, most_waiting=2) as (jobs, _, _alarms):
-        uploads = [jobs.reserve(), jobs.reserve()]
+        uploads = [jobs.reserve("acme"), jobs.reserve("acme")]
         with pytest.raises(JobsFull):
-            jobs.reserve()
+            jobs.reserve("acme")
         await jobs.drop(uploads[0])
-        jobs.reserve()
+        jobs.reserve("acme")
+
+
+async def test_one_customer_leaves_room_for_the_others(settings: Settings) -> None:
+    async with running(settings) as (jobs, _, _alarms):
+        uploads = [jobs.reserve("acme") for _ in range(MOST_OF_ONE)]
+        with pytest.raises(JobsFull, match="of yours"):
+            jobs.reserve("acme")
+        await jobs.drop(jobs.reserve("nets"))
+        await jobs.drop(uploads[0])
+        await jobs.drop(jobs.reserve("acme"))
+        # A job that has ended makes room, too.
+        for _ in range(2):
+            await jobs.wait((await submitted(jobs, [given(1)])).id)
 
 
 async def test_what_was_accepted_is_run_after_a_restart_in_order_and_rubbish_is_removed(settings: Settings) -> None:
@@ -161,7 +175,7 @@ async def test_a_job_whose_process_is_killed_is_run_on(settings: Settings) -> No
 
 async def test_a_job_that_dies_again_and_again_at_one_place_is_given_up_with_an_alarm(settings: Settings) -> None:
     async with running(settings) as (jobs, importer, alarms):
-        upload = jobs.reserve()
+        upload = jobs.reserve("acme")
         write(upload.path.parent, [given(1)], FILE)
         # What is no file cannot be read, however often it is tried.
         job = await jobs.submit(ACME, order(), upload)
@@ -174,6 +188,28 @@ async def test_a_job_that_dies_again_and_again_at_one_place_is_given_up_with_an_
         assert len(alarms) == 1
         assert not upload.path.parent.exists()
         assert (await jobs.wait((await submitted(jobs, [given(1)])).id)).status == "done"
+
+
+async def test_a_job_that_cannot_be_recorded_is_tried_again_and_alarmed_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings) as (jobs, importer, alarms):
+        asked = 0
+
+        async def full(self: Jobs, number: str) -> str:
+            nonlocal asked
+            asked += 1
+            importer.jobs.save(replace(importer.jobs.get(number), status="interrupted", reason="JournalFull"))
+            return LATER
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Jobs, "_ask", full)
+            job = await submitted(jobs, [given(1)])
+            await until(lambda: asked > ATTEMPTS * 2)
+        assert len(alarms) == 1
+        assert "held up" in alarms[0]
+        await until(lambda: importer.jobs.get(job.id).ended)
+        assert importer.jobs.get(job.id).status == "done"
 
 
 async def test_stopping_leaves_the_job_at_hand_to_be_run_on(settings: Settings) -> None:

@@ -171,6 +171,14 @@ async def test_a_disk_that_takes_no_file_is_503(kept: Path) -> None:
     assert refused.value.status == 503
 
 
+async def test_a_file_leaves_the_audit_its_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Otherwise a customer's uploads could fill the disk, and everybody's mail would be answered 452.
+    monkeypatch.setattr(upload, "LEFT_FREE", 1 << 62)
+    with pytest.raises(Problem, match="No space left") as refused:
+        await received(tmp_path, "text/csv", b"x")
+    assert refused.value.status == 503
+
+
 @pytest_asyncio.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Callable[[], Api]]:
     """A gateway that takes small files only."""
