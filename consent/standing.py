@@ -40,6 +40,9 @@ from consent.model import (
 
 MAX_RELATIONSHIPS = 64
 """Documents kept per address: those that last longest. Beyond it order may matter for the shortest ones."""
+MAX_EACH = 64
+"""Consents kept of one scope, and suppressions of one scope and reason, none of which beats another: nobody has as
+many but by a file that was made for it. Beyond it order may matter."""
 _DIGITS = 12
 """Of one identity in `Standing.seen`."""
 _FOREVER = 1 << 63
@@ -147,7 +150,20 @@ def _consented(event: Event) -> int:
 def _granted(grants: tuple[Grant, ...], event: Event, number: int) -> tuple[Grant, ...]:
     flaw = event.flaw or ("" if event.ground in ("", "express") else _NOT_EXPRESS)
     new = Grant(event.party, event.list, _consented(event), event.grade, event.imported, event.until, flaw, number)
-    return _front(grants, new, _beats, _grant_order) if grants else (new,)
+    if not grants:
+        return (new,)
+    found = _front(grants, new, _beats, _grant_order)
+    if len(found) > MAX_EACH:
+        mine = [each for each in found if (each.party, each.list) == (new.party, new.list)]
+        if len(mine) > MAX_EACH:
+            least = min(mine, key=_worth)
+            found = tuple(each for each in found if each is not least)
+    return found
+
+
+def _worth(grant: Grant) -> tuple[object, ...]:
+    """Greater for what serves longer; whatever beats another is worth more."""
+    return (not grant.flaw, _end_of(grant.until), grant.grade, not grant.imported, grant.at, -grant.event)
 
 
 def _beats(one: Grant, other: Grant) -> bool:
@@ -177,7 +193,15 @@ def _suppressed(suppressions: tuple[Suppression, ...], event: Event, number: int
     # A legal stop has no end but its being lifted (spec/consent.md section 3.2, suppression).
     until = None if event.reason == Reason.LEGAL else event.until
     new = Suppression(event.party, event.list, event.reason, event.stops, since, until, number)
-    return _front(suppressions, new, _outlasts, _suppression_order)
+    found = _front(suppressions, new, _outlasts, _suppression_order)
+    if len(found) > MAX_EACH:
+        mine = [each for each in found if _suppression_order(each)[:-1] == _suppression_order(new)[:-1]]
+        if len(mine) > MAX_EACH:
+            # Of these the later one ends earlier: as one that ends as late as the other it stands for both.
+            earlier, later = mine[-2:]
+            both = msgspec.structs.replace(later, until=earlier.until)
+            found = tuple(both if each is later else each for each in found if each is not earlier)
+    return found
 
 
 def _outlasts(one: Suppression, other: Suppression) -> bool:
