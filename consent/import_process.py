@@ -143,6 +143,8 @@ def _take(pipe: BinaryIO) -> Block | Surveyed | _End | None:
 def main() -> None:
     """The reading process: a plan on standard input, blocks to the descriptor named by the first argument."""
     lowest_priority()
+    # Nobody waits for this process: it gives way at every wake-up. Its writer holds locks, and may not starve.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     plan: Plan = pickle.loads(sys.stdin.buffer.read())  # noqa: S301
     with suppress(BrokenPipeError), collecting_rarely(), open(int(sys.argv[1]), "wb") as pipe:  # noqa: PTH123
         for message in _said(plan):
