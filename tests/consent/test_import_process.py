@@ -115,7 +115,7 @@ with elsewhere(plan(Path({str(path)!r}), 10), "acme", Secrets.load_or_create(Pat
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_until(lambda: not alive(reader), 10, "the reader ends")
+    wait_until(lambda: not alive(reader), 60, "the reader ends")
 
 
 def test_a_file_that_cannot_be_read_to_its_end_is_refused_with_the_text(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_reader_waits_for_who_takes_its_blocks(tmp_path: Path) -> None:
         def blocked() -> bool:
             return "pipe_write" in Path(f"/proc/{process}/wchan").read_text() or sleeping(process)
 
-        wait_until(blocked, 10, "the reader waits")
+        wait_until(blocked, 60, "the reader waits")
         rest = [(each.reading, each.done) for each in messages if isinstance(each, Block)]
     assert rest == [(1, 1000 * n) for n in range(2, 21)] + [(2, 1000 * n) for n in range(1, 21)]
 

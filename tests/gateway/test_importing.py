@@ -148,5 +148,5 @@ def test_the_process_answers_each_id_has_the_lowest_priority_and_ends_with_its_i
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
     assert len(os.sched_getaffinity(process.pid)) == 1
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     process.stdout.close()
