@@ -194,6 +194,8 @@ def _json_table(source: Source, encoding: Encoding) -> Table:
                     raise ImportRefused(f"the objects have more than {MAX_COLUMNS:,} names")
     if not rows:
         raise ImportRefused("the file holds no list of JSON objects")
+    if not all("\0" not in name and _encodable(name) for name in names):
+        raise ImportRefused("a name in the file holds characters that are none (NUL or half of a pair)")
     return Table(source, encoding, "", tuple(names), 0)
 
 
