@@ -63,6 +63,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attestation: str = ""
     """What the uploader declares about these consents, in their words."""
 
+    def __post_init__(self) -> None:
+        """Names of files and words may come from a system whose encoding is not ours."""
+        for name in ("filename", "attestation"):
+            legible = getattr(self, name).encode("utf-8", "replace").decode()
+            msgspec.structs.force_setattr(self, name, legible)
+
 
 class Error(msgspec.Struct, frozen=True):
     """A row that was not taken."""
