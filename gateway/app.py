@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
-from gateway.restore import TROUBLE, Restore
+from gateway.restore import TROUBLE, Restore, complaints
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Budget
 from gateway.smtp.edge import Edge
@@ -74,7 +74,12 @@ class Gateway:
         self.journal = await asyncio.to_thread(self.evidence.open, PROCESS, version=self.version, wait_seconds=0)
         stack.push_async_callback(self.journal.close)
         self.restore = Restore(
-            self.stores.consents, settings.data_dir / "audit", self.journal, self.metrics.alarm, self.clock
+            self.stores.consents,
+            settings.data_dir / "audit",
+            self.journal,
+            self.metrics.alarm,
+            self.clock,
+            complaints(self.stores),
         )
         stack.callback(self.restore.stop)
         stack.push_async_callback(self.repeats.close)

@@ -11,13 +11,15 @@ comes into it, nor does it matter what was recorded in a restored copy before an
 That is done at each start, before mail is let in, and whenever the chain is seen not to go on from where it was, or the
 change counter to have gone back, which means that somebody restored an older copy under a running gateway. Until it is
 done `running` is true, and readyz red. Consents and relationships do not come back: without them mail is refused, which
-wrongs nobody.
+wrongs nobody. Of the lists' own state what a complaint raised comes back with it (R-084), even where the operator had
+lowered it since.
 
 A withdrawal whose commit failed stands in the audit too, and may come into force by a replay: whoever asked for it was
 told to ask again.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -28,8 +30,11 @@ from pathlib import Path
 from typing import Protocol
 
 from consent.chain import EMPTY
+from consent.customers import UnknownCustomer
 from consent.database import RegistryError
-from consent.model import Event
+from consent.documents import DocumentError
+from consent.lists import ListStore
+from consent.model import ALL, Event, Reason
 from consent.records import Batch
 from consent.store import ConsentStore
 from gateway.audit.anchors import Anchor, anchor, survey
@@ -37,6 +42,7 @@ from gateway.audit.encoding import Record
 from gateway.audit.errors import JournalError
 from gateway.audit.record import Act, stamp
 from gateway.audit.withdrawals import Unreadable, withdrawals
+from gateway.stores import Stores
 
 log = logging.getLogger("postern.restore")
 
@@ -81,8 +87,11 @@ class Restore:
         journal: Recorder,
         alarm: Callable[[str, str], None],
         clock: Callable[[], datetime],
+        complained: Callable[[str, Event], None],
     ) -> None:
+        """`complained` is told the customer and event of each complaint that is replayed; see `complaints`."""
         self._store, self._audit_dir, self._journal = store, audit_dir, journal
+        self._complained = complained
         self._alarm, self._clock = alarm, clock
         self._end: Batch | None = None
         """The chain's end as it was seen last; the chain goes on from there."""
@@ -188,6 +197,9 @@ class Restore:
                     log.error("audit: record %d of %s is not replayed: %s", group.n, group.process, group.why)
                     continue
                 read += len(group.items)
+                for _, event in group.items:
+                    if self._why and event.reason == Reason.COMPLAINT and not event.imported:
+                        self._complained(group.customer, event)
                 yield from ((group.customer, item) for item in group.items)
 
         restored = sum(
@@ -221,6 +233,20 @@ class Restore:
     def _anchor(self) -> None:
         self._journal.append_blocking(anchor(self._end, ACTOR, complete=True))
         self._anchored = self._clock(), self._end.number if self._end else 0
+
+
+def complaints(stores: Stores) -> Callable[[str, Event], None]:
+    """What raises the grade that a list's consents need, or all lists', after a complaint; it raises RegistryError."""
+    lists = ListStore(stores.consent_database)
+
+    def complained(customer: str, event: Event) -> None:
+        with contextlib.suppress(UnknownCustomer, DocumentError):
+            found = stores.customers.get(customer).customer
+            if event.list != ALL:
+                lists.ensure(found, event.list, event.recorded, event.party)
+            lists.complained(found, event.list, event.recorded)
+
+    return complained
 
 
 def holds(store: ConsentStore) -> Callable[[Anchor], bool]:

@@ -202,7 +202,12 @@ class Place:
 
     def restore(self) -> Restore:
         return Restore(
-            self.store, self.audit, self.journal, lambda part, what: self.alarms.append(f"{part}: {what}"), self.clock
+            self.store,
+            self.audit,
+            self.journal,
+            lambda part, what: self.alarms.append(f"{part}: {what}"),
+            self.clock,
+            lambda customer, event: None,
         )
 
     def lose(self) -> None:
