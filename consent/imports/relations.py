@@ -31,7 +31,9 @@ RELATION_COLUMNS = (
 _KINDS = {kind.value: kind for kind in Kind} | {"quote": Kind.QUOTE_REQUEST, "subscription": Kind.CONTRACT}
 _YES = frozenset({"yes", "true", "1", "y", "t"})
 _NO = frozenset({"no", "false", "0", "n", "f"})
-_ISO_DATE = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}").match
+_ISO_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}[0-9:.]*(?: ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
+).fullmatch
 _MAX_REFERENCE = 1024
 
 
