@@ -73,6 +73,8 @@ _BEST = Grade.E2
 """Of a file that anybody can write by hand."""
 _EVERY_LIST = frozenset({ALL, "all"})
 _REMEMBERED = 4096
+_LONGEST = 1000
+"""Characters of what is remembered."""
 _DAY = 86_400_000_000
 _ANOTHER_LIST = 'column "list_id" names another list than the import: import each list by itself'
 
@@ -161,9 +163,10 @@ class Generic:
             found: _Shape | str = self._shape(*(cell.strip() for cell in key))
         except ValueError as fault:
             found = str(fault)
-        if len(self._shapes) >= _REMEMBERED:
-            self._shapes.clear()
-        self._shapes[key] = found
+        if sum(map(len, key)) <= _LONGEST:
+            if len(self._shapes) >= _REMEMBERED:
+                self._shapes.clear()
+            self._shapes[key] = found
         return found
 
     def _shape(

@@ -21,6 +21,7 @@ from consent.imports.times import parse_time
 from consent.model import ALL, Event, Grade, Reason, State, Stops
 
 _REMEMBERED = 1000
+_LONGEST_REMEMBERED = 1000
 _LONGEST_SOURCE = 200
 _QUERY = re.compile(r"[?#;]")
 _BEHIND_THE_HOUR = 12
@@ -154,7 +155,7 @@ class Statements:
         if known is None:
             source = nameless(" ".join(told.split())[:_LONGEST_SOURCE])
             known = (source or self.platform, "banned_source" if banned(told) else "")
-            if len(self._sources) < _REMEMBERED:
+            if len(self._sources) < _REMEMBERED and len(told) <= _LONGEST_REMEMBERED:
                 self._sources[told] = known
         return known
 
