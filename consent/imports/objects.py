@@ -35,6 +35,14 @@ def _number(text: str) -> str:
     return f"{value:.6f}" if abs(value) < 1e15 else text
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises ValueError for one in which a name stands twice: which one counts?"""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
 class _Text:
     """The text of a stream from where it was read to."""
 
@@ -44,7 +52,9 @@ class _Text:
         self._place = 0
         self._ended = False
         self.line = 1
-        self._decoder = json.JSONDecoder(parse_float=_number, parse_int=str, parse_constant=str)
+        self._decoder = json.JSONDecoder(
+            object_pairs_hook=_unique, parse_float=_number, parse_int=str, parse_constant=str
+        )
 
     def peek(self) -> str:
         """The next character that is not blank, or "" at the end."""
@@ -102,7 +112,10 @@ class _Text:
 
     def bad(self) -> ImportRefused:
         """What is raised where the text is not JSON."""
-        return ImportRefused(f"not valid JSON on line {self.line}, or an object of more than {MAX_OBJECT:,} characters")
+        return ImportRefused(
+            f"not valid JSON on line {self.line}, or an object of more than {MAX_OBJECT:,} characters, or in which a"
+            " name stands twice"
+        )
 
     def _more(self) -> bool:
         if self._ended:
@@ -131,7 +144,7 @@ def objects(stream: TextIO) -> Iterator[tuple[dict[str, Any] | RowError, int]]:
             yield found[0], line
         elif lines:
             text.skip_line()
-            yield RowError(line, f"not a JSON object of at most {MAX_OBJECT:,} characters"), line
+            yield RowError(line, f"not a JSON object of at most {MAX_OBJECT:,} characters without a name twice"), line
         elif char == "[":
             yield from _list(text)
         else:
