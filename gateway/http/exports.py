@@ -1,8 +1,7 @@
 """Exports: all that is on record of a customer's recipients, in pieces; and the proof for one address, to print."""
 
-import asyncio
 from collections.abc import AsyncIterator, Generator
-from http import HTTPStatus
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -17,11 +16,13 @@ from gateway.http.auth import caller
 from gateway.http.consent import MOST_LISTS, AddressInPath, shape
 from gateway.http.context import READERS, Asked, Context, by, inward, parsed
 from gateway.http.fields import Identifier
-from gateway.http.problems import LATER, Problem
 from gateway.http.server import EXTEND
+from gateway.http.slots import Slots
 
-_AT_ONCE = 2
+_AT_ONCE = 3
 """Exports at once; the next is answered 503."""
+_OF_ONE = 2
+"""One customer's among them: a reader that takes its time holds up nobody else."""
 _PIECE = 256 * 1024
 """Characters that are gathered before they are sent."""
 _READ_SECONDS = 60.0
@@ -43,7 +44,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 
 def routes(app: FastAPI, context: Context) -> None:
     """Add export and proof."""
-    router, running = context.router("consent", READERS), asyncio.Semaphore(_AT_ONCE)
+    router, slots = context.router("consent", READERS), Slots(_AT_ONCE, _OF_ONE, "exports run already")
 
     @router.get("/consent/export", response_class=Response, responses=_EXPORTED)
     async def export(
@@ -57,15 +58,14 @@ def routes(app: FastAPI, context: Context) -> None:
         ] = None,
     ) -> Response:
         """All that is on record of the customer's recipients. That it was exported stands in the audit."""
-        if running.locked():
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{_AT_ONCE} exports run already; try again later", LATER)
-        async with running:
+        slots.check(asked.customer.id)
+        with slots.held(asked.customer.id):
             portions = await context.run(_begin, context, asked, format, list, inward(token), by(token))
             first = await context.run(_piece, portions)
         kind = "text/csv; charset=utf-8; header=present" if format == "csv" else "application/json"
         name = f"{asked.customer.id}-consents.{format}"
         return StreamingResponse(
-            _pieces(request, context, running, portions, first),
+            _pieces(request, context, slots.held(asked.customer.id), portions, first),
             media_type=kind,
             headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
         )
@@ -111,10 +111,14 @@ def _piece(portions: Generator[str, None, None]) -> bytes:
 
 
 async def _pieces(
-    request: Request, context: Context, running: asyncio.Semaphore, portions: Generator[str, None, None], first: bytes
+    request: Request,
+    context: Context,
+    slot: AbstractContextManager[None],
+    portions: Generator[str, None, None],
+    first: bytes,
 ) -> AsyncIterator[bytes]:
     """All pieces. The reader gets as long as it takes, as long as it reads."""
-    async with running:
+    with slot:
         piece = first
         try:
             while piece:

@@ -18,8 +18,9 @@ from gateway.http import upload
 from gateway.http.auth import caller
 from gateway.http.context import READERS, WRITERS, Asked, Context, inward
 from gateway.http.fields import Identifier, NoticeId, Short, Words
-from gateway.http.problems import LATER, Problem, answers
+from gateway.http.problems import Problem, answers
 from gateway.http.server import EXTEND
+from gateway.http.slots import Slots
 
 AT_ONCE = 10 * 1024 * 1024
 """Octets up to which an import is answered when it is done."""
@@ -27,6 +28,8 @@ _ANSWER_SECONDS = 60.0
 """How long such an answer is waited for: it may stand behind a larger import."""
 _UPLOADS = 8
 """Files received at once; the next is answered 503."""
+_OF_ONE = 4
+"""One customer's among them."""
 _LISTED = 100
 
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$", examples=["66f3a1c09e5d4b7781c2aa10"])]
@@ -164,7 +167,7 @@ def _order(
 
 def routes(app: FastAPI, context: Context) -> None:
     """Add imports and their jobs."""
-    writing, receiving = context.router("imports", WRITERS), asyncio.Semaphore(_UPLOADS)
+    writing, slots = context.router("imports", WRITERS), Slots(_UPLOADS, _OF_ONE, "files are being received")
     store = ImportStore(context.gateway.stores.consent_database)
 
     @writing.post("/consent/imports", responses=_ACCEPTED, response_model=Import, openapi_extra=_BODY)
@@ -178,10 +181,8 @@ def routes(app: FastAPI, context: Context) -> None:
 
         Withdrawals and suppressions come first, and no import ever lifts one. The same file twice changes nothing.
         """
-        if receiving.locked():
-            text = f"{_UPLOADS} files are being received; try again later"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, text, LATER)
-        async with receiving:
+        slots.check(asked.customer.id)
+        with slots.held(asked.customer.id):
             order = msgspec.structs.replace(wanted, customer=asked.customer.id, uploader=f"token:{token.id}")
             try:
                 job, size = await _received(context, request, asked, order)

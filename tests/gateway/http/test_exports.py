@@ -52,7 +52,9 @@ async def test_an_export_comes_in_pieces_whole(api: Api, monkeypatch: pytest.Mon
         assert len(answer.json()["records"]) == 1200
 
 
-async def test_no_more_than_two_exports_run_at_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_than_two_exports_of_one_customer_run_at_once_and_others_find_room(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await brought(api, 1200)
     monkeypatch.setattr(exports, "_PIECE", 1000)
     going = [
@@ -63,6 +65,7 @@ async def test_no_more_than_two_exports_run_at_once(api: Api, monkeypatch: pytes
     answer = await api.ask("GET", "consent/export", "own")
     assert "exports run already" in str(is_problem(answer, 503)["detail"])
     assert answer.headers["retry-after"]
+    assert (await api.ask("GET", "/api/v1/customers/nets/consent/export", "other")).status_code == 200
     for each in going:
         await each.__aexit__(None, None, None)
     for _ in range(100):

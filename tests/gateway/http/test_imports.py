@@ -144,7 +144,7 @@ async def test_a_list_is_required(api: Api) -> None:
 
 
 async def test_too_many_imports_are_asked_to_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Jobs) -> None:
+    def full(self: Jobs, customer: str) -> None:
         raise JobsFull("100 imports wait already: try again when some of them have ended")
 
     with monkeypatch.context() as patch:
