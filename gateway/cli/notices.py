@@ -115,7 +115,8 @@ def _read(file: Path) -> str:
     with file.open("rb") as opened:
         data = opened.read(MOST_CHARACTERS * 4 + 1)
     try:
-        return data.decode("utf-8-sig")
+        # The line end that an editor puts after the last line is no part of what people were shown.
+        return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         fail(f"{file}: not UTF-8: save it as UTF-8 and try again", 2)
 

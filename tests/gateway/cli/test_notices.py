@@ -69,6 +69,14 @@ def test_what_is_wrong_is_said(desk: Desk, arguments: tuple[str, ...], status: i
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_the_line_end_of_a_file_is_no_part_of_the_wording(desk: Desk, end: bytes) -> None:
+    desk.done("notices", "add", "signup-3", "--customer", "acme", "--text", "Yes.")
+    (desk.folder / "signup.txt").write_bytes(b"Yes." + end)
+    file = str(desk.folder / "signup.txt")
+    assert "stood so already" in desk.done("notices", "add", "signup-3", "--customer", "acme", "--file", file)
+
+
 def test_a_file_that_is_no_text_is_refused(desk: Desk) -> None:
     (desk.folder / "signup.txt").write_bytes(b"caf\xe9")
     result = desk.run("notices", "add", "a", "--customer", "acme", "--file", str(desk.folder / "signup.txt"))
