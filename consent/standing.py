@@ -75,7 +75,7 @@ def apply(standing: Standing, event: Event, number: int) -> Standing | None:
     relationships, suppressions, ends = standing.relationships, standing.suppressions, standing.ends
     state, recorded = event.state, event.recorded
     if state is State.GIVEN or state is State.CONFIRMED:
-        grants = _granted(grants, event, number)
+        grants = _fewer_grants(_granted(grants, event, number), event)
     elif state is State.REQUESTED:
         request = Request(event.party, event.list, _consented(event), number, event.imported)
         requests = _newest(requests, request, _request_scope)
@@ -84,7 +84,7 @@ def apply(standing: Standing, event: Event, number: int) -> Standing | None:
             relation = Relationship(event.party, event.grade, event.related, recorded, number, event.until, event.flaw)
             relationships = _related(relationships, relation)
     elif state is State.SUPPRESSED and event.reason not in _BY_PERSON:
-        suppressions = _suppressed(suppressions, event, number)
+        suppressions = _fewer_suppressions(_suppressed(suppressions, event, number), event)
     elif state is State.LIFTED or state is State.EXPIRED or state is State.INVALIDATED:
         reason = event.reason if state is State.LIFTED else ""
         end = End(event.party, event.list, state, reason, recorded if event.at is None else event.at, number)
@@ -150,20 +150,21 @@ def _consented(event: Event) -> int:
 def _granted(grants: tuple[Grant, ...], event: Event, number: int) -> tuple[Grant, ...]:
     flaw = event.flaw or ("" if event.ground in ("", "express") else _NOT_EXPRESS)
     new = Grant(event.party, event.list, _consented(event), event.grade, event.imported, event.until, flaw, number)
-    if not grants:
-        return (new,)
-    found = _front(grants, new, _beats, _grant_order)
-    if len(found) > MAX_EACH:
-        mine = [each for each in found if (each.party, each.list) == (new.party, new.list)]
-        if len(mine) > MAX_EACH:
-            least = min(mine, key=_worth)
-            found = tuple(each for each in found if each is not least)
-    return found
+    return _front(grants, new, _beats, _grant_order) if grants else (new,)
+
+
+def _fewer_grants(grants: tuple[Grant, ...], event: Event) -> tuple[Grant, ...]:
+    """At most MAX_EACH of the event's scope."""
+    mine = [each for each in grants if (each.party, each.list) == (event.party, event.list)]
+    if len(mine) <= MAX_EACH:
+        return grants
+    least = min(mine, key=_worth)
+    return tuple(each for each in grants if each is not least)
 
 
 def _worth(grant: Grant) -> tuple[object, ...]:
-    """Greater for what serves longer; whatever beats another is worth more."""
-    return (not grant.flaw, _end_of(grant.until), grant.grade, not grant.imported, grant.at, -grant.event)
+    """Greater for what serves longer; whatever beats another is worth as much at least."""
+    return (not grant.flaw, _end_of(grant.until), grant.grade, not grant.imported)
 
 
 def _beats(one: Grant, other: Grant) -> bool:
@@ -193,15 +194,19 @@ def _suppressed(suppressions: tuple[Suppression, ...], event: Event, number: int
     # A legal stop has no end but its being lifted (spec/consent.md section 3.2, suppression).
     until = None if event.reason == Reason.LEGAL else event.until
     new = Suppression(event.party, event.list, event.reason, event.stops, since, until, number)
-    found = _front(suppressions, new, _outlasts, _suppression_order)
-    if len(found) > MAX_EACH:
-        mine = [each for each in found if _suppression_order(each)[:-1] == _suppression_order(new)[:-1]]
-        if len(mine) > MAX_EACH:
-            # Of these the later one ends earlier: as one that ends as late as the other it stands for both.
-            earlier, later = mine[-2:]
-            both = msgspec.structs.replace(later, until=earlier.until)
-            found = tuple(both if each is later else each for each in found if each is not earlier)
-    return found
+    return _front(suppressions, new, _outlasts, _suppression_order)
+
+
+def _fewer_suppressions(suppressions: tuple[Suppression, ...], event: Event) -> tuple[Suppression, ...]:
+    """At most MAX_EACH of the event's scope and reason. What there is more is joined: none is dropped."""
+    scope = (event.party, event.list, event.reason, event.stops)
+    mine = [each for each in suppressions if _suppression_order(each)[:-1] == scope]
+    if len(mine) <= MAX_EACH:
+        return suppressions
+    # Of these the later one ends earlier: as one that ends as late as the other it stands for both.
+    earlier, later = mine[-2:]
+    both = msgspec.structs.replace(later, until=earlier.until)
+    return tuple(both if each is later else each for each in suppressions if each is not earlier)
 
 
 def _outlasts(one: Suppression, other: Suppression) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.model import ALL, NOTHING, Event, Grant, Kind, Reason, Related, Standing, State, Withdrawal
-from consent.standing import MAX_RELATIONSHIPS, apply, build
+from consent.standing import MAX_EACH, MAX_RELATIONSHIPS, apply, build
 from tests.rig.consent_events import DAY, IMPORTABLE, START, events
 
 GIVEN = Event(state=State.GIVEN, party="acme", list="news", at=START, recorded=START, grade=2)
@@ -392,6 +392,55 @@ def test_an_ended_relationship_lasts_from_its_end() -> None:
     assert "99" in kept and len(kept) == MAX_RELATIONSHIPS
     kept = {each.related.reference for each in built(*many, told(99, "2001-01-01", "2023-05-01")).relationships}
     assert "99" not in kept
+
+
+MANY = MAX_EACH + 20
+
+
+def shorter(number: int, **fields: object) -> Event:
+    """Of two of these the later one ends earlier: neither beats the other."""
+    far = (MANY - number) * DAY
+    return changed(GIVEN, at=START - far, until=START + far, imported=True, **fields)
+
+
+def test_consents_of_one_scope_are_bounded_and_those_that_last_longest_stay() -> None:
+    lasting = changed(GIVEN, at=START - 2 * MANY * DAY)
+    flawed = changed(GIVEN, flaw="default_checked", grade=4)
+    others = [changed(GIVEN, until=START + 1, **scope) for scope in ({"list": "offers"}, {"party": "rival"})]
+    grants = built(lasting, flawed, *others, *map(shorter, range(MANY))).grants
+    news = [grant for grant in grants if (grant.party, grant.list) == ("acme", "news")]
+    assert len(news) == MAX_EACH and len(grants) == MAX_EACH + 2
+    assert not any(grant.flaw for grant in news)
+    assert {grant.until for grant in news} == {None, *(shorter(n).until for n in range(MAX_EACH - 1))}
+
+
+def test_of_consents_that_last_as_long_the_better_evidenced_and_the_live_stay() -> None:
+    lasting = [shorter(n) for n in range(MAX_EACH - 1)]
+    last = changed(shorter(MANY - 1), at=START - 1)
+    for better in (changed(last, at=START - 2, grade=3), changed(last, at=START - 2, imported=False)):
+        for told in ((*lasting, last, better), (better, last, *lasting)):
+            grants = built(*told).grants
+            assert len(grants) == MAX_EACH
+            assert [(each.grade, each.imported) for each in grants if each.until == last.until] == [
+                (better.grade, better.imported)
+            ]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_suppressions_are_bounded_and_none_ends_or_is_lifted_sooner(backwards: bool) -> None:
+    told = [shorter(n, state=State.SUPPRESSED, reason=Reason.MANUAL) for n in range(MANY)]
+    scopes = ({"list": "offers"}, {"party": "rival"}, {"reason": Reason.INVALID}, {"stops": "all"})
+    others = [changed(told[-1], until=START + 1, **scope) for scope in scopes]
+    found = built(*(reversed(told) if backwards else told), *others).suppressions
+    assert len(found) == MAX_EACH + len(others)
+    found = tuple(each for each in found if each.until != START + 1)
+    assert {each.since for each in found} <= {event.at for event in told}
+    assert max(each.until or 0 for each in found) == told[0].until
+    for event in told:
+        assert any(each.since >= (event.at or 0) and (each.until or 0) >= (event.until or 0) for each in found)
+    if not backwards:
+        exact = [(event.at, event.until) for event in told[: MAX_EACH - 1]]
+        assert [(each.since, each.until) for each in found] == [*exact, (told[-1].at, told[MAX_EACH - 1].until)]
 
 
 def test_a_consent_that_says_it_is_none_has_a_flaw() -> None:
