@@ -25,7 +25,7 @@ def test_a_notice_is_kept_from_a_file_and_shown_whole(desk: Desk) -> None:
     assert "is kept, SHA-256 " in desk.done(*arguments, "--withdrawal-statement")
     assert "stood so already" in desk.done(*arguments, "--withdrawal-statement")
     shown = json.loads(desk.done("notices", "show", "signup-3", "--customer", "acme", "--json"))
-    assert (shown["text"], shown["language"], shown["withdrawal_statement"]) == (WORDING, "en", True)
+    assert (shown["text"], shown["language"], shown["withdrawal_statement"]) == (WORDING.removesuffix("\n"), "en", True)
     assert "Yes, send me offers." in desk.done("notices", "show", "signup-3", "--customer", "acme")
     assert "signup-3" in desk.done("notices", "list", "--customer", "acme")
     (record,) = [record for record in desk.records() if record["act"] == "notices add"]
