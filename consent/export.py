@@ -8,6 +8,7 @@ any size passes through constant memory.
 import csv
 import io
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ _STATES = {
 """Our states in the words of ISO/IEC TS 27560; it has none for relationships and suppressions."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_BEHIND_SEMICOLON = re.compile(rf";(?=[{re.escape(''.join(_FORMULA))}])")
 
 _UNKNOWN_PARTY = Party(id="unknown", name="?")
 _UNKNOWN_LIST = MailingList(id="unknown", party="unknown", list_id="unknown.invalid")
@@ -57,8 +59,12 @@ _PERSONAL = ("ip", "user_agent", "form_url", "confirm_ip")
 
 
 def safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe in front (OWASP)."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe in front (OWASP).
+
+    Where the decimal mark is a comma, spreadsheets split lines at semicolons: what stands behind one may begin a cell.
+    """
+    text = _BEHIND_SEMICOLON.sub(";'", cell)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class Restore:
                 await asyncio.to_thread(self.look, why)
                 seen = times
             except RegistryError as error:
-                log.info("not looked: %s", error)  # `gateway.changes` tells that the registry is down
+                log.debug("not looked: %s", error)  # `gateway.changes` tells that the registry is down
             except JournalError as error:
                 if loop.time() - self._logged >= _LOG_EVERY_SECONDS:
                     self._logged = loop.time()

@@ -69,7 +69,9 @@ def detect(header: Sequence[str], filename: str = "", wanted: str = AUTO) -> For
     if exact:
         return exact[0]
     if among is not FORMATS:
-        raise ImportRefused(f"{_seen(columns)} That is none of {_names(among)}: name the one it is with --format.")
+        raise ImportRefused(
+            f"{_seen(columns)} That is none of {_names(among)}: name the one it is with --format or &format=."
+        )
     raise ImportRefused(_unknown(columns))
 
 
@@ -95,16 +97,17 @@ def _unknown(columns: Sequence[str]) -> str:
         if len(columns) == 1:
             return (
                 "The file is a bare list of addresses, which does not say what it means to be in it. If they are not to"
-                " be mailed, put the line email above them and say --format generic-suppression; if they are, add the"
-                " columns that prove each consent (--format generic)."
+                " be mailed, put the line email above them and say so (--format or &format=generic-suppression); if"
+                " they are, add the columns that prove each consent (--format or &format=generic)."
             )
         return (
             "The file has no header line, and its columns are none that are known without one: put their names in the"
-            " first line, or say what it is with --format."
+            " first line, or say what it is with --format or &format=."
         )
     return (
-        f"{_seen(columns)} No format that is known has these. Say which it is with --format ({_names(FORMATS)}), or"
-        " name the columns as the format generic does: email, event_state, event_time, source_ref, ip, notice_id."
+        f"{_seen(columns)} No format that is known has these. Say which it is with --format or &format="
+        f" ({_names(FORMATS)}), or name the columns as the format generic does: email, event_state, event_time,"
+        " source_ref, ip, notice_id."
     )
 
 

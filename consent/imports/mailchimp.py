@@ -206,8 +206,9 @@ def _format(kind: str, title: str) -> Format:
 def _ask(_header: Sequence[str], _context: Context) -> ReadRow:
     raise ImportRefused(
         "Mailchimp names the kind of members in the file's name only, and this one's is missing or says nothing. Give"
-        " the name (--filename, &filename=), such as subscribed_members_export_1.csv, or say it: --format"
-        " mailchimp-subscribed, mailchimp-unsubscribed, mailchimp-cleaned or mailchimp-nonsubscribed."
+        " the name (--filename, &filename=), such as subscribed_members_export_1.csv, or say it with"
+        " --format or &format=: mailchimp-subscribed, mailchimp-unsubscribed, mailchimp-cleaned or"
+        " mailchimp-nonsubscribed."
     )
 
 

@@ -107,8 +107,8 @@ def _ask(_header: Sequence[str], _context: Context) -> ReadRow:
     raise ImportRefused(
         "SendGrid exports several kinds of suppressions with the columns email and created; only the file's name tells"
         " them apart, and this one's is missing or says nothing. Give the name (--filename, &filename=), such as"
-        " suppression_unsubscribes.csv, or say it: --format sendgrid-global-unsubscribes, sendgrid-group-unsubscribes,"
-        " sendgrid-spam-reports or sendgrid-invalid-emails."
+        " suppression_unsubscribes.csv, or say it with --format or &format=: sendgrid-global-unsubscribes,"
+        " sendgrid-group-unsubscribes, sendgrid-spam-reports or sendgrid-invalid-emails."
     )
 
 

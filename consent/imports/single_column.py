@@ -18,8 +18,8 @@ def _matches(header: Sequence[str], _filename: str) -> bool:
 def _ask(_header: Sequence[str], _context: Context) -> ReadRow:
     raise ImportRefused(
         "A file with one column of addresses does not say what it means to be in it. If they are not to be mailed, say"
-        " why: --format hubspot-opt-outs (opted out of everything), klaviyo-suppressed or generic-suppression. If they"
-        " are to be mailed, add the columns that prove each consent and use --format generic."
+        " why with --format or &format=: hubspot-opt-outs (opted out of everything), klaviyo-suppressed or"
+        " generic-suppression. If they are to be mailed, add the columns that prove each consent (generic)."
     )
 
 

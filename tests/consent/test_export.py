@@ -185,6 +185,10 @@ def test_a_cell_that_begins_like_a_formula_is_text(cell: str) -> None:
     assert safe(f"a{cell}") == f"a{cell}"
 
 
+def test_a_cell_that_begins_like_a_formula_where_lines_are_split_at_semicolons_is_text() -> None:
+    assert safe("Mozilla;=HYPERLINK(A1);+1; +http://a.example") == "Mozilla;'=HYPERLINK(A1);'+1; +http://a.example"
+
+
 @given(
     st.text(),
     st.text(),
