@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.customers import Network
 from config.files import ConfigError, explain, nearest, read_toml
 from config.policy import Frozen
 
@@ -59,8 +60,8 @@ class Listener(Frozen):
     key_file: Path | None = None
     auth_without_tls: bool = False
     """Offer AUTH on a connection without TLS; loopback addresses only."""
-    proxy_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
-    """Balancers that speak PROXY protocol; must be empty in this version."""
+    proxy_from: tuple[Network, ...] = ()
+    """Addresses and networks of balancers: from them a PROXY header is required, from others it is never believed."""
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

@@ -12,13 +12,18 @@ from tests.rig.gateway import running
 from tests.rig.smtpd import Smtpd
 
 ALL = list(read_dialogs("*.txt"))
+LISTENERS = [
+    {"address": "127.0.0.1:0", "auth_without_tls": True},
+    {"address": "127.0.0.1:0", "auth_without_tls": True, "proxy_from": ["127.0.0.3", "127.0.1.0/24"]},
+]
+"""A dialogue names one by its number."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Gateway, Smtpd]]:
     """One gateway for all dialogues: each is a connection of its own."""
     folder: Path = tmp_path_factory.mktemp("gateway")
-    async with running(folder) as (gateway, hop, _):
+    async with running(folder, settings={"smtp": {"listeners": LISTENERS}}) as (gateway, hop, _):
         yield gateway, hop
 
 

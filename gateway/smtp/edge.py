@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from config.files import ConfigError
 from config.settings import EdgeLimits, Listener, split_address
 from gateway.audit.strangers import Strangers
-from gateway.directory import Directory
+from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
+from gateway.smtp.gate import Gate
+from gateway.smtp.peers import Networks, counted_as
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
@@ -64,7 +66,11 @@ class Edge:
         self._body_folder = body_folder
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
+        self._gates: set[Gate] = set()
+        """Connections of balancers whose PROXY header has not come yet."""
         self._per_address: Counter[str] = Counter()
+        """By `counted_as`."""
+        self._balancers = {listener.address: Networks(listener.proxy_from) for listener in listeners}
         self._empty = asyncio.Event()
         self.draining = False
         self.on_reply: Callable[[str], None] | None = None
@@ -81,7 +87,7 @@ class Edge:
             host, port = split_address(listener.address)
             try:
                 server = await loop.create_server(
-                    partial(Session, self, listener),
+                    self._protocols(listener, partial(Session, self, listener)),
                     host,
                     port,
                     backlog=1024,
@@ -98,6 +104,12 @@ class Edge:
                     opened.append(f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}")
         return opened
 
+    def _protocols(self, listener: Listener, session: "Callable[[], Session]") -> Callable[[], asyncio.BaseProtocol]:
+        """What makes the protocol of a new connection."""
+        if not listener.proxy_from:
+            return session
+        return partial(Gate, self, self._balancers[listener.address].hold, session)
+
     async def close(self, drain_seconds: float) -> None:
         """Stop listening; idle sessions are sent away with 421, open transactions get `drain_seconds`."""
         from gateway.smtp.replies import SHUTTING_DOWN
@@ -105,6 +117,8 @@ class Edge:
         self.draining = True
         for server in self._servers:
             server.close()
+        for gate in list(self._gates):
+            gate.close()
         for session in list(self._sessions):
             if session.idle:
                 session.send_away(SHUTTING_DOWN)
@@ -119,24 +133,37 @@ class Edge:
                 await asyncio.wait_for(self._empty.wait(), seconds)
         return not self._sessions
 
+    def await_header(self, gate: Gate) -> bool:
+        """Count in a balancer's connection whose header is to come; False when there are too many connections."""
+        if self.draining or len(self._gates) + len(self._sessions) >= self.limits.connections:
+            return False
+        self._gates.add(gate)
+        return True
+
+    def header_ended(self, gate: Gate) -> None:
+        """Its header has come, or never will. Harmless when repeated."""
+        self._gates.discard(gate)
+
     def admit(self, session: "Session", address: str) -> bool:
         """Count a new session in; False when there are too many, in total or from its address."""
         self._sessions.add(session)
         self._empty.clear()
-        self._per_address[address] += 1
+        counted = counted_as(address)
+        self._per_address[counted] += 1
         self._metrics.sessions.set(len(self._sessions))
         self._metrics.connections.inc()
         if self.draining or len(self._sessions) > self.limits.connections:
             return False
-        return self._per_address[address] <= self.limits.connections_per_address
+        return self._per_address[counted] <= self.limits.connections_per_address
 
     def release(self, session: "Session", address: str) -> None:
         """A session has ended."""
         if session in self._sessions:
             self._sessions.discard(session)
-            self._per_address[address] -= 1
-            if self._per_address[address] <= 0:
-                del self._per_address[address]
+            counted = counted_as(address)
+            self._per_address[counted] -= 1
+            if self._per_address[counted] <= 0:
+                del self._per_address[counted]
             self._metrics.sessions.set(len(self._sessions))
             if not self._sessions:
                 self._empty.set()
@@ -151,6 +178,15 @@ class Edge:
         if self.offers_auth(listener, encrypted=encrypted):
             words.append("AUTH PLAIN LOGIN")
         return [*words, "ENHANCEDSTATUSCODES"]
+
+    def identify(self, listener: Listener, address: str) -> Identity | None:
+        """Whose credential a client's address is; None for a stranger.
+
+        A balancer that speaks for nobody is nobody, whatever network its own address lies in.
+        """
+        if self._balancers[listener.address].hold(address):
+            return None
+        return self.directory.by_address(address)
 
     def offers_auth(self, listener: Listener, *, encrypted: bool) -> bool:
         """Passwords travel only under TLS, or on loopback where the operator said so (RFC 8314)."""

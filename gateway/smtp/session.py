@@ -47,6 +47,7 @@ class Session(Connection):
     def __init__(self, edge: Edge, listener: Listener) -> None:
         super().__init__(edge.limits.command_timeout, edge.said)
         self._edge, self._listener = edge, listener
+        self._tls_first = listener.tls == "implicit"
         self._identity: Identity | None = None
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
@@ -70,6 +71,8 @@ class Session(Connection):
             context = edge.tls(self._listener)
             if self._listener.tls == "implicit" and context is not None:
                 # Nothing is awaited before this: no octet of the handshake can have come into the inbox.
+                if self.transport is not None:
+                    self._readable_from(1, self.transport)
                 await self._encrypt(context)
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
@@ -264,14 +267,12 @@ class Session(Connection):
             self._say(replies.syntax(str(fault), "5.1.7" if isinstance(fault, PathFault) else "5.5.4"))
             return
         peer = self._peer
-        if self._identity is not None and self._identity.method == "network":
-            now = self._edge.directory.by_address(peer[0])
-            if now is None:
+        if self._identity is None or self._identity.method != "auth":
+            now = self._edge.identify(self._listener, peer[0])
+            if now is None and self._identity is not None:
                 self._say(replies.CREDENTIAL_CHANGED)
                 return
             self._identity = now
-        elif self._identity is None:
-            self._identity = self._edge.directory.by_address(peer[0])
         if self._identity is None:
             self._edge.refused_stranger(peer[0], replies.AUTH_REQUIRED.code)
             tls_first = self._listener.tls == "starttls" and self._tls is None
