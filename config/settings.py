@@ -50,11 +50,11 @@ def is_loopback(host: str) -> bool:
 
 
 class Listener(Frozen):
-    """A socket that customers' servers connect to."""
+    """A socket that others connect to."""
 
     address: HostPort
-    role: Literal["submission"] = "submission"
-    """`submission` serves customers. (`inbound` is not in this version.)"""
+    role: Literal["submission", "inbound"] = "submission"
+    """`submission` serves customers; `inbound` takes mail to the operator's postmaster and abuse, and no other."""
     tls: Literal["none", "starttls", "implicit"] = "none"
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -71,6 +71,8 @@ class Listener(Frozen):
                 f"auth_without_tls on {self.address} would send passwords in clear over the network: "
                 "use tls = 'starttls' or 'implicit', or a loopback address"
             )
+        if self.role == "inbound" and self.auth_without_tls:
+            raise ValueError("role = 'inbound' offers no AUTH: take auth_without_tls out")
         if self.tls != "none" and not (self.cert_file and self.key_file):
             raise ValueError(f"tls = '{self.tls}' needs cert_file and key_file")
         return self
@@ -113,7 +115,9 @@ class Operator(Frozen):
     """Who runs this gateway."""
 
     domains: tuple[str, ...] = ()
-    mailbox: str = ""
+    """Names of the operator's own, such as that of this gateway."""
+    mailbox: Annotated[str, Field(pattern=r"^([^\s<>@]+@[^\s<>@]+\.[^\s<>@.]+)?$")] = ""
+    """Where mail to postmaster and abuse at these domains goes; without it such mail is refused as any other."""
     profile: str = "us"
 
 
@@ -233,6 +237,16 @@ class Settings(BaseSettings):
         names = [hop.name for hop in self.next_hops]
         if len(set(names)) < len(names):
             raise ValueError("two next_hops have one name")
+        return self
+
+    @model_validator(mode="after")
+    def _inbound_has_a_mailbox(self) -> Self:
+        for listener in self.smtp.listeners:
+            if listener.role == "inbound" and not (self.operator.mailbox and self.operator.domains):
+                raise ValueError(
+                    f"smtp.listeners {listener.address}: role = 'inbound' receives mail to postmaster and abuse: set "
+                    "[operator] domains and mailbox, such as mailbox = 'abuse@gw.example'"
+                )
         return self
 
     @property

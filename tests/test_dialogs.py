@@ -15,6 +15,7 @@ ALL = list(read_dialogs("*.txt"))
 LISTENERS = [
     {"address": "127.0.0.1:0", "auth_without_tls": True},
     {"address": "127.0.0.1:0", "auth_without_tls": True, "proxy_from": ["127.0.0.3", "127.0.1.0/24"]},
+    {"address": "127.0.0.1:0", "role": "inbound"},
 ]
 """A dialogue names one by its number."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from config.files import ConfigError
 from config.settings import EdgeLimits, Listener, split_address
 from gateway.audit.strangers import Strangers
+from gateway.desk import MAX_BYTES
 from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
@@ -70,7 +71,7 @@ class Edge:
         """Connections of balancers whose PROXY header has not come yet."""
         self._per_address: Counter[str] = Counter()
         """By `counted_as`."""
-        self._balancers = {listener.address: Networks(listener.proxy_from) for listener in listeners}
+        self._balancers = {listener: Networks(listener.proxy_from) for listener in listeners}
         self._empty = asyncio.Event()
         self.draining = False
         self.on_reply: Callable[[str], None] | None = None
@@ -108,7 +109,7 @@ class Edge:
         """What makes the protocol of a new connection."""
         if not listener.proxy_from:
             return session
-        return partial(Gate, self, self._balancers[listener.address].hold, session)
+        return partial(Gate, self, self._balancers[listener].hold, session)
 
     async def close(self, drain_seconds: float) -> None:
         """Stop listening; idle sessions are sent away with 421, open transactions get `drain_seconds`."""
@@ -171,7 +172,8 @@ class Edge:
     def keywords(self, listener: Listener, *, encrypted: bool) -> list[str]:
         """EHLO keywords in order: only what works, now, on this connection (R-021)."""
         offered = self.pipeline.extensions
-        words = ["PIPELINING", f"SIZE {self.pipeline.size_limit}"]
+        limit = self.pipeline.size_limit
+        words = ["PIPELINING", f"SIZE {min(limit, MAX_BYTES) if listener.role == 'inbound' else limit}"]
         words += [word for word in ("8BITMIME", "SMTPUTF8") if word in offered]
         if listener.tls == "starttls" and not encrypted:
             words.append("STARTTLS")
@@ -184,21 +186,21 @@ class Edge:
 
         A balancer that speaks for nobody is nobody, whatever network its own address lies in.
         """
-        if self._balancers[listener.address].hold(address):
+        if listener.role == "inbound" or self._balancers[listener].hold(address):
             return None
         return self.directory.by_address(address)
 
     def offers_auth(self, listener: Listener, *, encrypted: bool) -> bool:
         """Passwords travel only under TLS, or on loopback where the operator said so (RFC 8314)."""
-        return encrypted or listener.auth_without_tls
+        return listener.role == "submission" and (encrypted or listener.auth_without_tls)
 
     def tls(self, listener: Listener) -> ssl.SSLContext | None:
         """The listener's TLS context."""
         return self._contexts[listener.address]
 
-    def new_body(self) -> Body:
-        """An empty body within the bounds of this process."""
-        return Body(self.pipeline.budget, self.pipeline.size_limit, self._body_folder)
+    def new_body(self, size_limit: int) -> Body:
+        """An empty body within the bounds of this process, for so many octets at most."""
+        return Body(self.pipeline.budget, size_limit, self._body_folder)
 
     def refused_stranger(self, address: str, code: str) -> None:
         """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""

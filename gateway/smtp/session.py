@@ -42,7 +42,7 @@ _RESET_SECONDS = 1.0
 
 
 class Session(Connection):
-    """One connection of a submission listener."""
+    """One connection of a listener."""
 
     def __init__(self, edge: Edge, listener: Listener) -> None:
         super().__init__(edge.limits.command_timeout, edge.said)
@@ -242,7 +242,8 @@ class Session(Connection):
         if not self._extended:
             return replies.EHLO_FIRST
         if not self._edge.offers_auth(self._listener, encrypted=self._tls is not None):
-            return replies.TLS_FIRST if self._listener.tls == "starttls" else replies.AUTH_NOT_OFFERED
+            later = self._listener.tls == "starttls" and self._listener.role == "submission"
+            return replies.TLS_FIRST if later else replies.AUTH_NOT_OFFERED
         if self._identity is not None and self._identity.method == "auth" and not self._changed:
             return replies.AUTH_AGAIN
         if self._transaction is not None:
@@ -273,15 +274,18 @@ class Session(Connection):
                 self._say(replies.CREDENTIAL_CHANGED)
                 return
             self._identity = now
-        if self._identity is None:
-            self._edge.refused_stranger(peer[0], replies.AUTH_REQUIRED.code)
-            tls_first = self._listener.tls == "starttls" and self._tls is None
-            self._say(replies.TLS_FIRST if tls_first else replies.AUTH_REQUIRED.reply)
+        if self._identity is None and self._listener.role != "inbound":
+            self._say(self._turn_away())
             return
         client = Client(
             peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol(), lambda: self._ended
         )
-        begun = await self._edge.pipeline.begin(client, self._identity, path)
+        pipeline = self._edge.pipeline
+        begun: Transaction | Reply
+        if self._identity is None:
+            begun = pipeline.welcome(client, path, self._turn_away, relays=self._listener.role == "submission")
+        else:
+            begun = await pipeline.begin(client, self._identity, path)
         if isinstance(begun, Reply):
             self._changed = begun is replies.CREDENTIAL_CHANGED
             self._say(begun)
@@ -289,13 +293,20 @@ class Session(Connection):
         self._transaction = begun
         self._say(replies.SENDER_OK)
 
+    def _turn_away(self) -> Reply:
+        """What a stranger is told, but for mail to the operator; counted."""
+        refusal = replies.RELAY if self._listener.role == "inbound" else replies.AUTH_REQUIRED
+        self._edge.refused_stranger(self._peer[0], refusal.code)
+        tls_first = self._listener.tls == "starttls" and self._tls is None and refusal is replies.AUTH_REQUIRED
+        return replies.TLS_FIRST if tls_first else refusal.reply
+
     async def smtp_RCPT(self, argument: str | None) -> None:  # noqa: N802
         """RCPT (RFC 5321 section 4.1.1.3)."""
         if self._transaction is None:
             self._say(replies.MAIL_FIRST)
             return
         try:
-            path = parse_path("TO", argument or "")
+            path = parse_path("TO", argument or "", self._edge.pipeline.desk.home)
         except SyntaxFault as fault:
             self._say(replies.syntax(str(fault), "5.1.3" if isinstance(fault, PathFault) else "5.5.4"))
             return
@@ -314,7 +325,7 @@ class Session(Connection):
             self._say(replies.NO_VALID_RECIPIENTS if transaction.asked else replies.RCPT_FIRST)
             return
         self._say("354 End data with <CRLF>.<CRLF>")
-        body = self._edge.new_body()
+        body = self._edge.new_body(transaction.size_limit)
         try:
             self._pace_from = (self.loop.time(), self._octets_in)
             await self._inbox.message(body)

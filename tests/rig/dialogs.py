@@ -12,6 +12,7 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
     S: 250-...                        lines of one reply are given one by one; `S*: 250` skips one whole reply
     closed                            the server has closed the connection
     expect code ID-FROM               the last decision in the audit has this finding first ("none": accepted)
+    expect recipients a@b.example     the last message reached the next hop with these recipients
     expect messages 1                 so many messages have reached the next hop
     AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
     SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
@@ -125,10 +126,12 @@ class Player:
             self._expect(line, before)
 
     def _expect(self, line: str, before: int) -> None:
-        _, what, value = line.split()
+        _, what, value = line.split(maxsplit=2)
         if what == "code":
             found = decisions(self._gateway)[-1]
             assert (found["findings"][0]["code"] if found["findings"] else "none") == value
+        elif what == "recipients":
+            assert self._hop.accepted[-1].recipients == tuple(value.split())
         elif what == "messages":
             assert len(self._hop.accepted) - before == int(value)
         else:
