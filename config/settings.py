@@ -60,6 +60,8 @@ class Listener(Frozen):
     key_file: Path | None = None
     auth_without_tls: bool = False
     """Offer AUTH on a connection without TLS; loopback addresses only."""
+    client_certificates: bool = False
+    """Ask for a client certificate in the handshake, and require none: customers' credentials may name them."""
     proxy_from: tuple[Network, ...] = ()
     """Addresses and networks of balancers: from them a PROXY header is required, from others it is never believed."""
 
@@ -73,6 +75,8 @@ class Listener(Frozen):
             )
         if self.role == "inbound" and self.auth_without_tls:
             raise ValueError("role = 'inbound' offers no AUTH: take auth_without_tls out")
+        if self.client_certificates and (self.tls == "none" or self.role == "inbound"):
+            raise ValueError("client_certificates are shown under TLS, by customers: on a submission listener with tls")
         if self.tls != "none" and not (self.cert_file and self.key_file):
             raise ValueError(f"tls = '{self.tls}' needs cert_file and key_file")
         return self

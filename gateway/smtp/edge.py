@@ -21,6 +21,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
+from gateway.smtp.certificates import AskingContext
 from gateway.smtp.gate import Gate
 from gateway.smtp.peers import Networks, counted_as
 
@@ -33,14 +34,17 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
     if listener.tls == "none":
         return None
     assert listener.cert_file and listener.key_file
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        if listener.client_certificates:
+            return AskingContext(str(listener.cert_file), str(listener.key_file))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(listener.cert_file, listener.key_file)
     except (OSError, ssl.SSLError) as error:
         where = f"smtp.listeners {listener.address}"
         raise ConfigError(f"{where}: cert_file or key_file cannot be used: {error}") from None
-    return context
+    else:
+        return context
 
 
 class Edge:
@@ -181,11 +185,13 @@ class Edge:
             words.append("AUTH PLAIN LOGIN")
         return [*words, "ENHANCEDSTATUSCODES"]
 
-    def identify(self, listener: Listener, address: str) -> Identity | None:
-        """Whose credential a client's address is; None for a stranger.
+    def identify(self, listener: Listener, address: str, certificate: str | None) -> Identity | None:
+        """Whose credential the certificate is that a client has shown, else its address; None for a stranger.
 
         A balancer that speaks for nobody is nobody, whatever network its own address lies in.
         """
+        if certificate is not None and (found := self.directory.by_certificate(certificate)):
+            return found
         if listener.role == "inbound" or self._balancers[listener].hold(address):
             return None
         return self.directory.by_address(address)

@@ -16,6 +16,7 @@ from filters.model import Reply
 from gateway.directory import Identity
 from gateway.smtp import replies
 from gateway.smtp.auth import Busy
+from gateway.smtp.certificates import fingerprint
 from gateway.smtp.connection import Connection, Gone, tls_of
 from gateway.smtp.edge import Edge
 from gateway.smtp.sasl import MECHANISMS, credentials
@@ -49,6 +50,8 @@ class Session(Connection):
         self._edge, self._listener = edge, listener
         self._tls_first = listener.tls == "implicit"
         self._identity: Identity | None = None
+        self._certificate: str | None = None
+        """Fingerprint of the certificate that the client has shown."""
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
         self._ehlo, self._extended = "", False
@@ -214,6 +217,8 @@ class Session(Connection):
         assert transport is not None
         self.transport = transport
         self._tls = tls_of(transport)
+        if self._listener.client_certificates:
+            self._certificate = fingerprint(transport)
 
     async def smtp_AUTH(self, argument: str) -> None:  # noqa: N802
         """AUTH PLAIN and LOGIN (RFC 4954)."""
@@ -269,7 +274,7 @@ class Session(Connection):
             return
         peer = self._peer
         if self._identity is None or self._identity.method != "auth":
-            now = self._edge.identify(self._listener, peer[0])
+            now = self._edge.identify(self._listener, peer[0], self._certificate)
             if now is None and self._identity is not None:
                 self._say(replies.CREDENTIAL_CHANGED)
                 return
