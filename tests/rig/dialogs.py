@@ -13,6 +13,7 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
     closed                            the server has closed the connection
     expect code ID-FROM               the last decision in the audit has this finding first ("none": accepted)
     expect recipients a@b.example     the last message reached the next hop with these recipients
+    expect received from x ([...])    the first line of the last message that reached the next hop, after "Received: "
     expect messages 1                 so many messages have reached the next hop
     AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
     SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
@@ -132,6 +133,8 @@ class Player:
             assert (found["findings"][0]["code"] if found["findings"] else "none") == value
         elif what == "recipients":
             assert self._hop.accepted[-1].recipients == tuple(value.split())
+        elif what == "received":
+            assert self._hop.accepted[-1].content.split(b"\r\n")[0].decode() == f"Received: {value}"
         elif what == "messages":
             assert len(self._hop.accepted) - before == int(value)
         else:
