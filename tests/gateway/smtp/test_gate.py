@@ -210,5 +210,6 @@ async def test_a_balancer_that_names_nobody_is_nobody_itself(tmp_path: Path) -> 
             talk = Talk(reader, writer)
             await talk.reply()
             await talk.ask("EHLO client.example")
-            assert (await talk.ask("MAIL FROM:<ann@nets.example>")).startswith("530 ")
+            await talk.ask("MAIL FROM:<ann@nets.example>")
+            assert (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("530 ")
             writer.close()
