@@ -221,3 +221,17 @@ def test_what_is_written_takes_nothing_in(server: Certificate) -> None:
     incoming.write(b"no TLS")
     with pytest.raises(ssl.SSLError):
         AskingContext(str(server.cert), str(server.key)).wrap_bio(incoming, outgoing).do_handshake()
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+async def test_openssl_shows_a_certificate(tmp_path: Path, server: Certificate, ours: Certificate, tls: str) -> None:
+    async with running(tmp_path, settings=listener(server, tls), customers=customers(ours)) as (gateway, _, __):
+        client = await asyncio.create_subprocess_exec(
+            "openssl", "s_client", "-connect", gateway.smtp_addresses[0], "-cert", str(ours.cert), "-key", str(ours.key),
+            "-quiet", "-crlf", *(["-starttls", "smtp"] if tls == "starttls" else []),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(
+            client.communicate(b"EHLO client.example\nMAIL FROM:<ann@acme.example>\nQUIT\n"), 30
+        )
+        assert b"\r\n250 2.1.0 Sender ok\r\n221 2.0.0 Bye\r\n" in said, said

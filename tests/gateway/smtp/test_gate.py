@@ -213,3 +213,20 @@ async def test_a_balancer_that_names_nobody_is_nobody_itself(tmp_path: Path) -> 
             await talk.ask("MAIL FROM:<ann@nets.example>")
             assert (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("530 ")
             writer.close()
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+async def test_swaks_speaks_for_a_client(tmp_path: Path, version: str) -> None:
+    async with running(tmp_path, settings=listener()) as (gateway, hop, _):
+        arguments = ["--proxy-version", version, "--proxy-family", "TCP4" if version == "1" else "AF_INET"]
+        arguments += ["--proxy-source", "127.0.0.2", "--proxy-source-port", "40000"]
+        arguments += ["--proxy-dest", "192.0.2.9", "--proxy-dest-port", "25"]
+        if version == "2":
+            arguments += ["--proxy-protocol", "STREAM", "--proxy-command", "PROXY"]
+        swaks = await asyncio.create_subprocess_exec(
+            "swaks", "--server", gateway.smtp_addresses[0], "--from", "ann@nets.example", "--to", "bob@recipient.example",
+            *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(swaks.communicate(), 30)
+        assert swaks.returncode == 0, said.decode()
+        assert b"([127.0.0.2])" in hop.accepted[0].content
