@@ -46,6 +46,21 @@ def _network(text: str) -> str:
     return str(network)
 
 
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def _fingerprint(text: str) -> str:
+    """A SHA-256 fingerprint as 64 hexadecimal digits; colons between octets, as openssl writes them, are taken out."""
+    plain = re.sub(r"(?i)\Asha-?256[: ](?:fingerprint=)?", "", text.strip())
+    plain = (plain.replace(":", "") if re.fullmatch(r"\w\w(?::\w\w){31}", plain) else plain).lower()
+    if not _FINGERPRINT.match(plain):
+        raise ValueError(
+            "not a SHA-256 fingerprint of 64 hexadecimal digits, with or without colons: "
+            "`openssl x509 -noout -fingerprint -sha256 -in FILE` prints it"
+        )
+    return plain
+
+
 _ARGON2 = re.compile(
     r"\$argon2id\$v=19\$m=([1-9][0-9]{0,7}),t=([1-9][0-9]?),p=([1-9][0-9]?)"
     r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,256}\Z"
@@ -72,6 +87,8 @@ def _printable(text: str) -> str:
 
 Domain = Annotated[str, AfterValidator(domain_name)]
 Network = Annotated[str, AfterValidator(_network)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+"""SHA-256 of a certificate's DER form, 64 lower-case hexadecimal digits."""
 Amount = Annotated[int, Field(ge=0)]
 ConsentGrade = Literal["E0", "E1", "E2", "E3", "E4"]
 """How well a consent is evidenced (R-084): E0 bare assertion to E4 confirmed before our own eyes."""
@@ -112,7 +129,7 @@ class Bulk(Frozen):
 
 
 class Credential(Frozen):
-    """One way a customer's server proves who it is: a username with a password, networks, or both."""
+    """One way a customer's server proves who it is: a username with a password, networks, certificates, or several."""
 
     username: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
     password: Annotated[str, Field(min_length=8, max_length=1024)] | None = Field(
@@ -122,6 +139,8 @@ class Credential(Frozen):
     password_hash: Annotated[str, Field(pattern=r"^\$argon2id\$")] | None = Field(default=None, repr=False)
     networks: tuple[Network, ...] = ()
     """Peer addresses that are this credential without AUTH."""
+    certificates: tuple[Fingerprint, ...] = ()
+    """Client certificates that are this credential without AUTH, on listeners that ask for them."""
     stream: Literal["bulk", "transactional", "auto"] = "auto"
     list: Identifier | None = None
     """The list its mail is for, where nothing in the transaction says otherwise."""
@@ -132,8 +151,8 @@ class Credential(Frozen):
 
     @property
     def name(self) -> str:
-        """What it is called in records and tables: its username, else its first network."""
-        return self.username or self.networks[0]
+        """What it is called in records and tables: its username, else its first network, else its first certificate."""
+        return self.username or (self.networks[0] if self.networks else f"sha256:{self.certificates[0]}")
 
     @field_validator("username")
     @classmethod
@@ -144,8 +163,8 @@ class Credential(Frozen):
 
     @model_validator(mode="after")
     def _one_identity(self) -> Self:
-        if self.username is None and not self.networks:
-            raise ValueError("a credential needs a username with a password, or networks")
+        if self.username is None and not (self.networks or self.certificates):
+            raise ValueError("a credential needs a username with a password, or networks, or certificates")
         if self.username is not None and not (self.password or self.password_hash):
             raise ValueError("a username needs a password or a password_hash (argon2id)")
         if self.username is None and (self.password or self.password_hash):
@@ -190,6 +209,7 @@ class Customer(Frozen):
             ("domain", self.domains),
             ("username", [c.username.lower() for c in self.credentials if c.username]),
             ("network", [network for c in self.credentials for network in c.networks]),
+            ("certificate", [certificate for c in self.credentials for certificate in c.certificates]),
             ("credential", [c.name for c in self.credentials]),
         ):
             doubled = sorted({value for value in values if list(values).count(value) > 1})
@@ -251,6 +271,7 @@ class CustomersFile(Frozen):
         for customer in self.customers:
             held = [("id", customer.id), *(("domain", domain) for domain in customer.domains)]
             held += [("username", c.username.lower()) for c in customer.credentials if c.username]
+            held += [("certificate", each) for c in customer.credentials for each in c.certificates]
             for key in held:
                 if key in seen:
                     raise ValueError(f"{key[0]} {key[1]!r} stands at customer {seen[key]!r} and at {customer.id!r}")

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.customers import Network
 from config.files import ConfigError, explain, nearest, read_toml
 from config.policy import Frozen
 
@@ -49,18 +50,20 @@ def is_loopback(host: str) -> bool:
 
 
 class Listener(Frozen):
-    """A socket that customers' servers connect to."""
+    """A socket that others connect to."""
 
     address: HostPort
-    role: Literal["submission"] = "submission"
-    """`submission` serves customers. (`inbound` is not in this version.)"""
+    role: Literal["submission", "inbound"] = "submission"
+    """`submission` serves customers; `inbound` takes mail to the operator's postmaster and abuse, and no other."""
     tls: Literal["none", "starttls", "implicit"] = "none"
     cert_file: Path | None = None
     key_file: Path | None = None
     auth_without_tls: bool = False
     """Offer AUTH on a connection without TLS; loopback addresses only."""
-    proxy_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
-    """Balancers that speak PROXY protocol; must be empty in this version."""
+    client_certificates: bool = False
+    """Ask for a client certificate in the handshake, and require none: customers' credentials may name them."""
+    proxy_from: tuple[Network, ...] = ()
+    """Addresses and networks of balancers: from them a PROXY header is required, from others it is never believed."""
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
@@ -70,6 +73,10 @@ class Listener(Frozen):
                 f"auth_without_tls on {self.address} would send passwords in clear over the network: "
                 "use tls = 'starttls' or 'implicit', or a loopback address"
             )
+        if self.role == "inbound" and self.auth_without_tls:
+            raise ValueError("role = 'inbound' offers no AUTH: take auth_without_tls out")
+        if self.client_certificates and (self.tls == "none" or self.role == "inbound"):
+            raise ValueError("client_certificates are shown under TLS, by customers: on a submission listener with tls")
         if self.tls != "none" and not (self.cert_file and self.key_file):
             raise ValueError(f"tls = '{self.tls}' needs cert_file and key_file")
         return self
@@ -112,7 +119,9 @@ class Operator(Frozen):
     """Who runs this gateway."""
 
     domains: tuple[str, ...] = ()
-    mailbox: str = ""
+    """Names of the operator's own, such as that of this gateway."""
+    mailbox: Annotated[str, Field(pattern=r"^([^\s<>@]+@[^\s<>@]+\.[^\s<>@.]+)?$")] = ""
+    """Where mail to postmaster and abuse at these domains goes; without it such mail is refused as any other."""
     profile: str = "us"
 
 
@@ -232,6 +241,16 @@ class Settings(BaseSettings):
         names = [hop.name for hop in self.next_hops]
         if len(set(names)) < len(names):
             raise ValueError("two next_hops have one name")
+        return self
+
+    @model_validator(mode="after")
+    def _inbound_has_a_mailbox(self) -> Self:
+        for listener in self.smtp.listeners:
+            if listener.role == "inbound" and not (self.operator.mailbox and self.operator.domains):
+                raise ValueError(
+                    f"smtp.listeners {listener.address}: role = 'inbound' receives mail to postmaster and abuse: set "
+                    "[operator] domains and mailbox, such as mailbox = 'abuse@gw.example'"
+                )
         return self
 
     @property

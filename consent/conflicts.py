@@ -1,4 +1,4 @@
-"""What no two customers may hold: domains (R-010), usernames, networks. Found before anything is written."""
+"""What no two customers may hold: domains (R-010), usernames, networks, certificates. Found before it is written."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence, Set
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from config.customers import Customer
-from consent.schema import credentials, domains, networks
+from consent.schema import certificates, credentials, domains, networks
 from consent.shared_networks import IPNetwork, SharedNetworks
 
 
@@ -28,6 +28,7 @@ def find(connection: Connection, applied: Sequence[Customer], shared: SharedNetw
     named = {customer.id for customer in applied}
     lines: list[str] = []
     lines += _names(connection, applied, named)
+    lines += _certificates(connection, applied, named)
     lines += _shared(applied, shared)
     lines += _overlaps(connection, applied, named)
     return lines
@@ -58,6 +59,18 @@ def _names(connection: Connection, applied: Sequence[Customer], named: Set[str])
                 holder = username_holder.setdefault(credential.username.lower(), customer.id)
                 if holder != customer.id:
                     yield f"customer {customer.id!r}: username {credential.username!r} is held by customer {holder!r}"
+
+
+def _certificates(connection: Connection, applied: Sequence[Customer], named: Set[str]) -> Iterable[str]:
+    wanted = [(one, each) for one in applied for credential in one.credentials for each in credential.certificates]
+    if not wanted:
+        return
+    rows = connection.execute(select(certificates.c.fingerprint, certificates.c.customer))
+    holders = {row.fingerprint: row.customer for row in rows if row.customer not in named}
+    for customer, certificate in wanted:
+        holder = holders.setdefault(certificate, customer.id)
+        if holder != customer.id:
+            yield f"customer {customer.id!r}: certificate {certificate!r} is held by customer {holder!r}"
 
 
 def _shared(applied: Sequence[Customer], shared: SharedNetworks) -> Iterable[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from config.customers import Credential, Customer, Standing
 from config.files import ConfigError, build
 from consent.database import RegistryError
-from consent.schema import credentials, customers, domains, networks
+from consent.schema import certificates, credentials, customers, domains, networks
 
 BATCH = 500
 """Ids in one query: far below what either database takes as parameters."""
@@ -95,7 +95,7 @@ def _read(model: type[Model], customer: str, values: Mapping[str, Any]) -> Model
 def clear(connection: Connection, ids: Sequence[str]) -> None:
     """Take away what these customers hold, so that another of the same transaction can have it."""
     for batch in batches(ids):
-        for table in (networks, credentials, domains):
+        for table in (networks, certificates, credentials, domains):
             connection.execute(delete(table).where(table.c.customer.in_(batch)))
 
 
@@ -134,6 +134,15 @@ def write(connection: Connection, customer: Customer, exists: bool, change: int,
             {"network": network, "customer": customer.id, "credential": credential.name}
             for credential in customer.credentials
             for network in credential.networks
+        ],
+    )
+    _insert(
+        connection,
+        certificates,
+        [
+            {"fingerprint": certificate, "customer": customer.id, "credential": credential.name}
+            for credential in customer.credentials
+            for certificate in credential.certificates
         ],
     )
 

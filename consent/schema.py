@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -110,6 +110,17 @@ networks = Table(
     "networks",
     metadata,
     Column("network", String(64), primary_key=True, comment="canonical CIDR"),
+    Column("customer", String(64), nullable=False),
+    Column("credential", String(128), nullable=False),
+    ForeignKeyConstraint(["customer", "credential"], ["credentials.customer", "credentials.name"]),
+    Index(None, "customer", "credential"),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    # The primary key is what keeps two customers from sharing one, whatever a program does.
+    Column("fingerprint", String(64), primary_key=True, comment="SHA-256 of the DER form, hexadecimal"),
     Column("customer", String(64), nullable=False),
     Column("credential", String(128), nullable=False),
     ForeignKeyConstraint(["customer", "credential"], ["credentials.customer", "credentials.name"]),

@@ -31,17 +31,18 @@ class Identity:
     entry: Entry
     credential: Credential
     method: str
-    """"auth" or "network"."""
+    """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
 
 
 class Directory:
-    """Customers by id, username and network."""
+    """Customers by id, username, network and certificate."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._entries: dict[str, Entry] = {}
         self._usernames: dict[str, tuple[str, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
+        self._certificates: dict[str, tuple[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -57,6 +58,8 @@ class Directory:
                 held = (entry.customer.id, credential.name)
                 if credential.username:
                     self._usernames[credential.username.lower()] = held
+                for certificate in credential.certificates:
+                    self._certificates[certificate] = held
                 for text in credential.networks:
                     network = ipaddress.ip_network(text)
                     table = self._networks.setdefault((network.version, network.prefixlen), {})
@@ -69,6 +72,9 @@ class Directory:
         for credential in old.customer.credentials:
             if credential.username and self._usernames.get(credential.username.lower(), ("",))[0] == customer:
                 del self._usernames[credential.username.lower()]
+            for certificate in credential.certificates:
+                if self._certificates.get(certificate, ("",))[0] == customer:
+                    del self._certificates[certificate]
             for text in credential.networks:
                 network = ipaddress.ip_network(text)
                 table = self._networks.get((network.version, network.prefixlen), {})
@@ -82,6 +88,10 @@ class Directory:
     def by_username(self, username: str) -> Identity | None:
         """The identity a username names; its password is not checked here."""
         return self._identity(self._usernames.get(username.lower()), "auth")
+
+    def by_certificate(self, fingerprint: str) -> Identity | None:
+        """The identity of who has shown a client certificate: SHA-256 of its DER form, in hexadecimal."""
+        return self._identity(self._certificates.get(fingerprint), "certificate")
 
     def by_address(self, address: str) -> Identity | None:
         """The identity of a peer address by the most specific network that holds it."""

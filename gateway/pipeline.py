@@ -34,6 +34,7 @@ from config.settings import EdgeLimits, Operator
 from filters.engine import evaluate
 from filters.model import Finding, Outcome, Phase, Reply, Verdict
 from gateway.audit.journal import Journal
+from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
@@ -42,6 +43,7 @@ from gateway.smtp import replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Client, Transaction
+from gateway.visit import Visit
 
 _PRESUMED = frozenset(("8BITMIME", "SMTPUTF8"))
 
@@ -68,6 +70,7 @@ class Pipeline:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
         self.own_names = frozenset((hostname.lower(), *(domain.lower() for domain in operator.domains)))
         self.profile = operator.profile
+        self.desk = Desk(operator)
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.clock = budget, metrics, clock
         self.policy_digest = policy.digest
@@ -98,7 +101,9 @@ class Pipeline:
         refused: Finding | None = None
         if current.entry.standing.status == "suspended":
             refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
-        elif (size := int(path.parameters.get("SIZE", "0"))) > self.size_limit:
+            if self.desk.open and _declared(path) <= MAX_BYTES:
+                return Visit(self, client, current, path, now, refused)
+        elif (size := _declared(path)) > self.size_limit:
             refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
         if refused:
             return await transaction.refuse("mail", Verdict(Outcome.REJECT, (refused,), refused))
@@ -111,6 +116,19 @@ class Pipeline:
         if verdict.decisive:
             return await transaction.refuse("mail", verdict)
         return transaction
+
+    def welcome(self, client: Client, path: Path, turn_away: Callable[[], Reply], *, relays: bool) -> Visit | Reply:
+        """MAIL of a stranger, who may write to the operator only; `turn_away` answers all else, and counts it.
+
+        `relays`: the listener is one that customers relay through, and offers their size.
+        """
+        if not self.desk.open or (relays and _declared(path) > MAX_BYTES):
+            return turn_away()
+        if _declared(path) > MAX_BYTES:
+            return replies.SIZE.reply
+        if self.budget.exhausted:
+            return replies.NO_ROOM
+        return self._wrong_parameter(path) or Visit(self, client, None, path, self.clock(), turn_away)
 
     def _wrong_parameter(self, path: Path) -> Reply | None:
         """The reply to a MAIL parameter that is unknown, not offered or malformed; None when all are right."""
@@ -128,3 +146,9 @@ class Pipeline:
         if path.address and not path.address.ascii_only and "SMTPUTF8" not in path.parameters:
             return replies.UTF8_SENDER
         return None
+
+
+def _declared(path: Path) -> int:
+    """Octets that MAIL declares (RFC 1870); 0 where it does not, or not well."""
+    size = path.parameters.get("SIZE", "0")
+    return int(size) if size.isascii() and size.isdigit() and len(size) <= 20 else 0

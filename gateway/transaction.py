@@ -6,7 +6,7 @@ The order of events and why it is so stands at the head of `gateway.pipeline`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -80,9 +80,16 @@ class Transaction:
         self.hop = pipeline.hops.get(
             identity.credential.next_hop or identity.entry.customer.next_hop or _first(pipeline.hops)
         )
+        self._to_desk = 0
+        """Recipients that are the operator's desk."""
         self._onward: HopTransaction | None = None
         self._recording = False
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
+
+    @property
+    def size_limit(self) -> int:
+        """Octets its message may have."""
+        return self._pipeline.size_limit
 
     def facts(self) -> Facts:
         """The facts as they stand now."""
@@ -102,9 +109,11 @@ class Transaction:
             return replies.UTF8_RECIPIENT
         if self._onward is None:
             self._onward = self._open()
-        reply = await self._onward.rcpt(address.text)
+        desk = self._pipeline.desk
+        reply = await self._onward.rcpt(desk.route(address).text)
         if reply.positive:
             self.recipients.append(address)
+            self._to_desk += desk.serves(address)
         elif not reply.enhanced.startswith("4.4."):
             # The next hop's own decision about this recipient; 4.4.x is our fault with it, and an alarm instead.
             return await self._refused_by_next_hop(reply, address)
@@ -163,7 +172,8 @@ class Transaction:
             if refused.code == replies.HEADER_SIZE.code:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
-            verdict = evaluate(self._identity.entry.rules, message, self.facts(), pipeline.policy)
+            rules = () if self._only_to_desk else self._identity.entry.rules
+            verdict = evaluate(rules, message, self.facts(), pipeline.policy)
         pipeline.metrics.decided(verdict)
         if verdict.outcome is not Outcome.ACCEPT:
             reply = _reply_for(verdict).with_reference(self.reference)
@@ -178,15 +188,23 @@ class Transaction:
             pipeline.clock(),
         )
         change = transform.change(message, trace, pipeline.own_names)
+        if self._to_desk:
+            change = replace(change, modifications=(*change.modifications, "readdressed to the operator's mailbox"))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
         return _Decided(accepted, change)
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
-        if current is not None and current.entry.standing.status == "suspended":
+        suspended = current is not None and current.entry.standing.status == "suspended"
+        if suspended and not self._only_to_desk:
             return replies.SUSPENDED.finding("suspended during the transaction")
-        return refusals.of_message(body, message, self._pipeline.size_limit, self._pipeline.policy.message)
+        return refusals.of_message(body, message, self.size_limit, self._pipeline.policy.message)
+
+    @property
+    def _only_to_desk(self) -> bool:
+        """Whether it is for the operator alone: then no rule about customers holds (R-022)."""
+        return self._to_desk == len(self.recipients)
 
     async def _forward(self, body: Body, change: transform.Change, deadline: float) -> Closing:
         """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""

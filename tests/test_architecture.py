@@ -35,6 +35,7 @@ DOORS = {
     "email_validator": ("consent/address.py",),
     "cryptography": ("consent/keys.py", "consent/unsubscribe.py", "gateway/sign.py", "gateway/smtp/"),
     "argon2": ("consent/customers.py", "consent/passwords.py", "gateway/smtp/auth.py"),
+    "OpenSSL": ("gateway/smtp/certificates.py",),
     "click": ("gateway/cli/",),
     "prometheus_client": ("gateway/metrics.py",),
     "ulid": ("gateway/transaction.py",),

@@ -164,6 +164,22 @@ def test_networks_of_two_customers_never_overlap(
         customers.apply(wanted, NOW)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_certificate_is_held_by_one_customer_and_can_move(customers: CustomerStore, together: bool) -> None:
+    shown = Credential(certificates=("ab" * 32, "cd" * 32))
+    one = customer("acme").model_copy(update={"credentials": (shown,)})
+    two = customer("brand").model_copy(update={"credentials": (Credential(certificates=("cd" * 32,)),)})
+    if not together:
+        customers.apply([one], NOW)
+    with pytest.raises(Conflict, match=r"customer 'brand': certificate 'cdcd\S+' is held by customer 'acme'"):
+        customers.apply([one, two] if together else [two], NOW)
+    customers.apply([one], NOW)
+    stored = customers.get("acme").customer.credentials[0]
+    assert (stored.name, stored.certificates) == ("sha256:" + "ab" * 32, shown.certificates)
+    customers.apply([customer("acme"), two], NOW)
+    assert customers.get("brand").customer.credentials == two.credentials
+
+
 def test_networks_of_one_customer_may_overlap(customers: CustomerStore) -> None:
     wide, narrow = Credential(networks=("198.51.100.0/24",)), Credential(networks=("198.51.100.7/32",))
     mine = customer("acme", password=None).model_copy(update={"credentials": (wide, narrow)})

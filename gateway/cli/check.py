@@ -115,7 +115,8 @@ def judge(
         whole = Verdict(Outcome.REJECT, (at_data,), at_data)
     if stored.standing.status == "suspended":
         finding = replies.SUSPENDED.finding(f"suspended since {stored.standing.since}: {stored.standing.reason}")
-        return Checked(Verdict(Outcome.REJECT, (finding,), finding), "MAIL", whole.findings)
+        # At MAIL where the operator has no mailbox that a suspended customer may write to.
+        return Checked(Verdict(Outcome.REJECT, (finding,), finding), "RCPT", whole.findings)
     at_mail = evaluate(rules, Message(b""), facts, policy, Phase.MAIL)
     if at_mail.decisive:
         return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))

@@ -77,6 +77,8 @@ def effective(settings: Settings, policy: Policy) -> str:
     shown = {**_without_none(settings.shown()), "policy": {**policy.model_dump(mode="json"), "actions": actions}}
     lines = ["# effective configuration", tomlkit.dumps(shown).rstrip("\n"), f"# policy hash {policy.digest}"]
     lines.append(f"# switched off: {', '.join(off) or 'nothing'}")
+    if not (settings.operator.mailbox and settings.operator.domains):
+        lines.append("# mail to postmaster and abuse: not received; set [operator] domains and mailbox")
     if policy.mode == "observe":
         lines.append("# mode observe: nothing is refused by rule")
     return "\n".join(lines) + "\n"

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING
 from config.files import ConfigError
 from config.settings import EdgeLimits, Listener, split_address
 from gateway.audit.strangers import Strangers
-from gateway.directory import Directory
+from gateway.desk import MAX_BYTES
+from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
+from gateway.smtp.certificates import AskingContext
+from gateway.smtp.gate import Gate
+from gateway.smtp.peers import Networks, counted_as
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
@@ -30,14 +34,17 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
     if listener.tls == "none":
         return None
     assert listener.cert_file and listener.key_file
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        if listener.client_certificates:
+            return AskingContext(str(listener.cert_file), str(listener.key_file))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(listener.cert_file, listener.key_file)
     except (OSError, ssl.SSLError) as error:
         where = f"smtp.listeners {listener.address}"
         raise ConfigError(f"{where}: cert_file or key_file cannot be used: {error}") from None
-    return context
+    else:
+        return context
 
 
 class Edge:
@@ -64,7 +71,11 @@ class Edge:
         self._body_folder = body_folder
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
+        self._gates: set[Gate] = set()
+        """Connections of balancers whose PROXY header has not come yet."""
         self._per_address: Counter[str] = Counter()
+        """By `counted_as`."""
+        self._balancers = {listener: Networks(listener.proxy_from) for listener in listeners}
         self._empty = asyncio.Event()
         self.draining = False
         self.on_reply: Callable[[str], None] | None = None
@@ -81,7 +92,7 @@ class Edge:
             host, port = split_address(listener.address)
             try:
                 server = await loop.create_server(
-                    partial(Session, self, listener),
+                    self._protocols(listener, partial(Session, self, listener)),
                     host,
                     port,
                     backlog=1024,
@@ -98,6 +109,12 @@ class Edge:
                     opened.append(f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}")
         return opened
 
+    def _protocols(self, listener: Listener, session: "Callable[[], Session]") -> Callable[[], asyncio.BaseProtocol]:
+        """What makes the protocol of a new connection."""
+        if not listener.proxy_from:
+            return session
+        return partial(Gate, self, self._balancers[listener].hold, session)
+
     async def close(self, drain_seconds: float) -> None:
         """Stop listening; idle sessions are sent away with 421, open transactions get `drain_seconds`."""
         from gateway.smtp.replies import SHUTTING_DOWN
@@ -105,6 +122,8 @@ class Edge:
         self.draining = True
         for server in self._servers:
             server.close()
+        for gate in list(self._gates):
+            gate.close()
         for session in list(self._sessions):
             if session.idle:
                 session.send_away(SHUTTING_DOWN)
@@ -119,24 +138,37 @@ class Edge:
                 await asyncio.wait_for(self._empty.wait(), seconds)
         return not self._sessions
 
+    def await_header(self, gate: Gate) -> bool:
+        """Count in a balancer's connection whose header is to come; False when there are too many connections."""
+        if self.draining or len(self._gates) + len(self._sessions) >= self.limits.connections:
+            return False
+        self._gates.add(gate)
+        return True
+
+    def header_ended(self, gate: Gate) -> None:
+        """Its header has come, or never will. Harmless when repeated."""
+        self._gates.discard(gate)
+
     def admit(self, session: "Session", address: str) -> bool:
         """Count a new session in; False when there are too many, in total or from its address."""
         self._sessions.add(session)
         self._empty.clear()
-        self._per_address[address] += 1
+        counted = counted_as(address)
+        self._per_address[counted] += 1
         self._metrics.sessions.set(len(self._sessions))
         self._metrics.connections.inc()
         if self.draining or len(self._sessions) > self.limits.connections:
             return False
-        return self._per_address[address] <= self.limits.connections_per_address
+        return self._per_address[counted] <= self.limits.connections_per_address
 
     def release(self, session: "Session", address: str) -> None:
         """A session has ended."""
         if session in self._sessions:
             self._sessions.discard(session)
-            self._per_address[address] -= 1
-            if self._per_address[address] <= 0:
-                del self._per_address[address]
+            counted = counted_as(address)
+            self._per_address[counted] -= 1
+            if self._per_address[counted] <= 0:
+                del self._per_address[counted]
             self._metrics.sessions.set(len(self._sessions))
             if not self._sessions:
                 self._empty.set()
@@ -144,7 +176,8 @@ class Edge:
     def keywords(self, listener: Listener, *, encrypted: bool) -> list[str]:
         """EHLO keywords in order: only what works, now, on this connection (R-021)."""
         offered = self.pipeline.extensions
-        words = ["PIPELINING", f"SIZE {self.pipeline.size_limit}"]
+        limit = self.pipeline.size_limit
+        words = ["PIPELINING", f"SIZE {min(limit, MAX_BYTES) if listener.role == 'inbound' else limit}"]
         words += [word for word in ("8BITMIME", "SMTPUTF8") if word in offered]
         if listener.tls == "starttls" and not encrypted:
             words.append("STARTTLS")
@@ -152,17 +185,28 @@ class Edge:
             words.append("AUTH PLAIN LOGIN")
         return [*words, "ENHANCEDSTATUSCODES"]
 
+    def identify(self, listener: Listener, address: str, certificate: str | None) -> Identity | None:
+        """Whose credential the certificate is that a client has shown, else its address; None for a stranger.
+
+        A balancer that speaks for nobody is nobody, whatever network its own address lies in.
+        """
+        if certificate is not None and (found := self.directory.by_certificate(certificate)):
+            return found
+        if listener.role == "inbound" or self._balancers[listener].hold(address):
+            return None
+        return self.directory.by_address(address)
+
     def offers_auth(self, listener: Listener, *, encrypted: bool) -> bool:
         """Passwords travel only under TLS, or on loopback where the operator said so (RFC 8314)."""
-        return encrypted or listener.auth_without_tls
+        return listener.role == "submission" and (encrypted or listener.auth_without_tls)
 
     def tls(self, listener: Listener) -> ssl.SSLContext | None:
         """The listener's TLS context."""
         return self._contexts[listener.address]
 
-    def new_body(self) -> Body:
-        """An empty body within the bounds of this process."""
-        return Body(self.pipeline.budget, self.pipeline.size_limit, self._body_folder)
+    def new_body(self, size_limit: int) -> Body:
+        """An empty body within the bounds of this process, for so many octets at most."""
+        return Body(self.pipeline.budget, size_limit, self._body_folder)
 
     def refused_stranger(self, address: str, code: str) -> None:
         """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""

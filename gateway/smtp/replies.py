@@ -52,6 +52,9 @@ UTF8_RECIPIENT = Reply(553, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 PARAMETER_UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not offered")
 CREDENTIAL_CHANGED = Reply(450, "4.7.0", "Credential was changed; reconnect and authenticate again")
 
+DESK_BUSY = Reply(450, "4.7.0", "Too many messages to the operator for now; try again later")
+DESK_CLOSED = Reply(451, "4.3.0", "The operator's mailbox cannot be reached; try again later")
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -73,6 +76,11 @@ AUTH_REQUIRED = Refusal(
     "AUTH-REQ", "MOD-2.5a", Reply(530, "5.7.0", "Authentication required"),
     "Only customers may send: by AUTH, or from a network registered for a credential (R-002).",
     "Authenticate, or ask the operator to register your server's address.",
+)  # fmt: skip
+RELAY = Refusal(
+    "RELAY", "MOD-2.5a", Reply(550, "5.7.1", "Only postmaster and abuse are received here"),
+    "An inbound listener takes mail to the operator's postmaster and abuse addresses and relays nothing.",
+    "Customers send through the submission listener, with AUTH.",
 )  # fmt: skip
 SUSPENDED = Refusal(
     "CUSTOMER-SUSPENDED", "MOD-8", Reply(550, "5.7.1", "Sending is suspended for this account; contact the operator"),
@@ -114,7 +122,7 @@ NEXT_HOP = Refusal(
     "The next hop refused this recipient or message; its reply stands in the record.",
     "Read the reply; it is about the recipient's address or mailbox, or the message.",
 )  # fmt: skip
-REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, NEXT_HOP)
+REFUSALS = (AUTH_REQUIRED, RELAY, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, NEXT_HOP)
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}
 """`Body.fault` -> refusal; "room" is our own fault and no refusal."""

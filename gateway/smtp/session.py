@@ -16,6 +16,7 @@ from filters.model import Reply
 from gateway.directory import Identity
 from gateway.smtp import replies
 from gateway.smtp.auth import Busy
+from gateway.smtp.certificates import fingerprint
 from gateway.smtp.connection import Connection, Gone, tls_of
 from gateway.smtp.edge import Edge
 from gateway.smtp.sasl import MECHANISMS, credentials
@@ -42,12 +43,15 @@ _RESET_SECONDS = 1.0
 
 
 class Session(Connection):
-    """One connection of a submission listener."""
+    """One connection of a listener."""
 
     def __init__(self, edge: Edge, listener: Listener) -> None:
         super().__init__(edge.limits.command_timeout, edge.said)
         self._edge, self._listener = edge, listener
+        self._tls_first = listener.tls == "implicit"
         self._identity: Identity | None = None
+        self._certificate: str | None = None
+        """Fingerprint of the certificate that the client has shown."""
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
         self._ehlo, self._extended = "", False
@@ -70,6 +74,8 @@ class Session(Connection):
             context = edge.tls(self._listener)
             if self._listener.tls == "implicit" and context is not None:
                 # Nothing is awaited before this: no octet of the handshake can have come into the inbox.
+                if self.transport is not None:
+                    self._readable_from(1, self.transport)
                 await self._encrypt(context)
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
@@ -211,6 +217,8 @@ class Session(Connection):
         assert transport is not None
         self.transport = transport
         self._tls = tls_of(transport)
+        if self._listener.client_certificates:
+            self._certificate = fingerprint(transport)
 
     async def smtp_AUTH(self, argument: str) -> None:  # noqa: N802
         """AUTH PLAIN and LOGIN (RFC 4954)."""
@@ -239,7 +247,8 @@ class Session(Connection):
         if not self._extended:
             return replies.EHLO_FIRST
         if not self._edge.offers_auth(self._listener, encrypted=self._tls is not None):
-            return replies.TLS_FIRST if self._listener.tls == "starttls" else replies.AUTH_NOT_OFFERED
+            later = self._listener.tls == "starttls" and self._listener.role == "submission"
+            return replies.TLS_FIRST if later else replies.AUTH_NOT_OFFERED
         if self._identity is not None and self._identity.method == "auth" and not self._changed:
             return replies.AUTH_AGAIN
         if self._transaction is not None:
@@ -264,23 +273,24 @@ class Session(Connection):
             self._say(replies.syntax(str(fault), "5.1.7" if isinstance(fault, PathFault) else "5.5.4"))
             return
         peer = self._peer
-        if self._identity is not None and self._identity.method == "network":
-            now = self._edge.directory.by_address(peer[0])
-            if now is None:
+        if self._identity is None or self._identity.method != "auth":
+            now = self._edge.identify(self._listener, peer[0], self._certificate)
+            if now is None and self._identity is not None:
                 self._say(replies.CREDENTIAL_CHANGED)
                 return
             self._identity = now
-        elif self._identity is None:
-            self._identity = self._edge.directory.by_address(peer[0])
-        if self._identity is None:
-            self._edge.refused_stranger(peer[0], replies.AUTH_REQUIRED.code)
-            tls_first = self._listener.tls == "starttls" and self._tls is None
-            self._say(replies.TLS_FIRST if tls_first else replies.AUTH_REQUIRED.reply)
+        if self._identity is None and self._tls_is_due:
+            self._say(self._turn_away())
             return
         client = Client(
             peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol(), lambda: self._ended
         )
-        begun = await self._edge.pipeline.begin(client, self._identity, path)
+        pipeline = self._edge.pipeline
+        begun: Transaction | Reply
+        if self._identity is None:
+            begun = pipeline.welcome(client, path, self._turn_away, relays=self._listener.role == "submission")
+        else:
+            begun = await pipeline.begin(client, self._identity, path)
         if isinstance(begun, Reply):
             self._changed = begun is replies.CREDENTIAL_CHANGED
             self._say(begun)
@@ -288,13 +298,24 @@ class Session(Connection):
         self._transaction = begun
         self._say(replies.SENDER_OK)
 
+    def _turn_away(self) -> Reply:
+        """What a stranger is told, but for mail to the operator; counted."""
+        refusal = replies.RELAY if self._listener.role == "inbound" else replies.AUTH_REQUIRED
+        self._edge.refused_stranger(self._peer[0], refusal.code)
+        return replies.TLS_FIRST if self._tls_is_due else refusal.reply
+
+    @property
+    def _tls_is_due(self) -> bool:
+        """Whether a stranger must start TLS before anything else (RFC 8314 section 3.3)."""
+        return self._tls is None and self._listener.tls == "starttls" and self._listener.role == "submission"
+
     async def smtp_RCPT(self, argument: str | None) -> None:  # noqa: N802
         """RCPT (RFC 5321 section 4.1.1.3)."""
         if self._transaction is None:
             self._say(replies.MAIL_FIRST)
             return
         try:
-            path = parse_path("TO", argument or "")
+            path = parse_path("TO", argument or "", self._edge.pipeline.desk.home)
         except SyntaxFault as fault:
             self._say(replies.syntax(str(fault), "5.1.3" if isinstance(fault, PathFault) else "5.5.4"))
             return
@@ -313,7 +334,7 @@ class Session(Connection):
             self._say(replies.NO_VALID_RECIPIENTS if transaction.asked else replies.RCPT_FIRST)
             return
         self._say("354 End data with <CRLF>.<CRLF>")
-        body = self._edge.new_body()
+        body = self._edge.new_body(transaction.size_limit)
         try:
             self._pace_from = (self.loop.time(), self._octets_in)
             await self._inbox.message(body)

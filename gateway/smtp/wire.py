@@ -60,8 +60,10 @@ def split_command(line: bytes) -> tuple[str, str]:
     return verb.upper(), argument.strip(" ")
 
 
-def parse_path(word: str, argument: str) -> Path:
+def parse_path(word: str, argument: str, home: str = "") -> Path:
     """The argument of MAIL (`word` FROM) or RCPT (`word` TO); raises SyntaxFault or PathFault.
+
+    `home` is the domain of `<postmaster>` without one (RFC 5321 section 4.1.1.3), "" where that is refused.
 
     Source routes are refused (RFC 5321 appendix C: they must not be generated), and quoted local-parts with a space or
     an angle bracket in them, which servers read differently.
@@ -75,6 +77,8 @@ def parse_path(word: str, argument: str) -> Path:
     if not {" ", "<", ">"}.isdisjoint(text):
         raise PathFault("no space or angle bracket in an address")
     parameters = parse_parameters(match["parameters"] or "")
+    if home and text.lower() == "postmaster":
+        text = f"{text}@{home}"
     if not text:
         return Path(None, parameters)
     try:

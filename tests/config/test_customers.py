@@ -101,6 +101,11 @@ def test_little_needs_to_be_said(tmp_path: Path) -> None:
             SMALL + '[[customers.credentials]]\nnetworks = ["192.0.2.0/24"]\npassword = "longenough"',
             "a password needs a username",
         ),
+        (SMALL + '[[customers.credentials]]\ncertificates = ["ab:cd"]', "credentials[0].certificates[0]: "),
+        (
+            SMALL + f'[[customers.credentials]]\ncertificates = ["{"ab" * 32}", "{"AB" * 32}"]',
+            f"certificate '{'ab' * 32}' stands twice",
+        ),
         (SMALL + '[[customers.credentials]]\nnetworks = ["192.0.2.1/24"]', "has host bits set; write it like"),
         (SMALL + '[[customers.credentials]]\nnetworks = ["mail.acme.example"]', "write it like '192.0.2.0/24'"),
         (
@@ -216,3 +221,33 @@ def test_a_value_is_not_changed_once_it_is_there() -> None:
     customer = CustomersFile(customers=(Customer(id="a", name="A", domains=("a.example",)),)).customers[0]
     with pytest.raises(ValueError, match="frozen"):
         customer.mode = "observe"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ab" * 32, "AB" * 32, ":".join(["ab"] * 32), ":".join(["AB"] * 32), " " + "ab" * 32, "sha256:" + "ab" * 32,
+        "sha256 Fingerprint=" + ":".join(["AB"] * 32), "SHA256 Fingerprint=" + ":".join(["AB"] * 32),
+    ],
+)  # fmt: skip
+def test_a_fingerprint_has_one_form(written: str) -> None:
+    credential = Credential(certificates=(written,))
+    assert credential.certificates == ("ab" * 32,)
+    assert credential.name == "sha256:" + "ab" * 32
+
+
+@pytest.mark.parametrize(
+    "written", ["", "ab" * 31, "ab" * 33, "xy" * 32, "ab" * 20, ":".join(["abab"] * 16), "ab:" * 32]
+)
+def test_what_is_no_fingerprint_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="openssl x509 -noout -fingerprint -sha256"):
+        Credential(certificates=(written,))
+
+
+def test_a_certificate_of_two_customers_in_one_file_is_refused() -> None:
+    both = [
+        {"id": name, "name": name, "domains": [f"{name}.example"], "credentials": [{"certificates": ["ab" * 32]}]}
+        for name in ("a", "b")
+    ]
+    with pytest.raises(ValueError, match=r"certificate 'abab\S+' stands at customer 'a' and at 'b'"):
+        CustomersFile.model_validate({"customers": both})

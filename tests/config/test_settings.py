@@ -111,6 +111,14 @@ def test_loopback(host: str, local: bool) -> None:
     assert is_loopback(host) is local
 
 
+def test_balancers_are_addresses_or_networks(file: Path) -> None:
+    file.write_text(DESIGN.replace("proxy_from = []", 'proxy_from = ["10.0.0.0/8", "::1", "192.0.2.7"]'))
+    assert load_settings(file).smtp.listeners[0].proxy_from == ("10.0.0.0/8", "::1/128", "192.0.2.7/32")
+    file.write_text(DESIGN.replace("proxy_from = []", 'proxy_from = ["balancer.example"]'))
+    with pytest.raises(ConfigError, match=r"smtp\.listeners\[0\]\.proxy_from\[0\]: .*write it like '192\.0\.2\.0/24'"):
+        load_settings(file)
+
+
 def test_settings_are_frozen(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.model_validate(load_settings(file).model_dump()).hostname = "x"  # type: ignore[misc]

@@ -20,27 +20,35 @@ def _at_mail(client: Client) -> str:
     return reply
 
 
-def test_a_suspension_is_answered_at_mail_on_an_open_session_and_is_lifted_again(tmp_path: Path) -> None:
+def _at_rcpt(client: Client) -> str:
+    """The reply to RCPT, and no transaction left open."""
+    client.ask("MAIL FROM:<ann@acme.example>")
+    reply = client.ask("RCPT TO:<bob@recipient.example>")
+    client.ask("RSET")
+    return reply
+
+
+def test_a_suspension_is_answered_at_rcpt_on_an_open_session_and_is_lifted_again(tmp_path: Path) -> None:
     with Sink() as sink, Postern(tmp_path / "gw", sink.port) as postern, Client(postern.port) as client:
         assert client.authenticate().startswith("235 ")
         assert client.message(MESSAGE, *ENVELOPE).startswith("250 ")
 
         postern.command("customers", "suspend", "acme", "--reason", "phishing, ticket 4711")
-        seconds = poll(lambda: _at_mail(client).startswith("550 5.7.1 "), WITHIN, "the suspension is answered at MAIL")
+        seconds = poll(lambda: _at_rcpt(client).startswith("550 5.7.1 "), WITHIN, "the suspension is answered at RCPT")
         print(f"suspension: {seconds:.2f} s after the command ended")
-        refused = _at_mail(client)
+        refused = _at_rcpt(client)
         assert "suspended" in refused and "ticket" not in refused and "phishing" not in refused
         assert send(postern.port, MESSAGE.replace(b"acme", b"nets"), "ann@nets.example", ENVELOPE[1])[:4] == "250 "
         with Client(postern.port) as newcomer:
             assert newcomer.authenticate().startswith("235 "), "never refused at AUTH or before"
-            assert _at_mail(newcomer).startswith("550 5.7.1 ")
+            assert _at_rcpt(newcomer).startswith("550 5.7.1 ")
 
         postern.command("customers", "resume", "acme", "--reason", "cleaned")
-        seconds = poll(lambda: _at_mail(client).startswith("250 "), WITHIN, "the suspension is lifted")
+        seconds = poll(lambda: _at_rcpt(client).startswith("250 "), WITHIN, "the suspension is lifted")
         print(f"lifted: {seconds:.2f} s")
         assert client.message(MESSAGE, *ENVELOPE).startswith("250 ")
         found = postern.search("--rule", "CUSTOMER-SUSPENDED")
-        assert found and {(each["phase"], each["customer"]) for each in found} == {("mail", "acme")}
+        assert found and {(each["phase"], each["customer"]) for each in found} == {("rcpt", "acme")}
         acts = [each["act"] for each in postern.search("--kind", "action", "--customer", "acme")]
         assert acts == ["customers apply", "suspend", "resume"]
 
@@ -52,7 +60,7 @@ def test_a_message_that_is_under_way_when_its_customer_is_suspended_is_refused_a
         postern.command("customers", "suspend", "acme", "--reason", "phishing")
         with Client(postern.port) as witness:
             witness.authenticate()
-            poll(lambda: _at_mail(witness).startswith("550 "), WITHIN, "the suspension is known")
+            poll(lambda: _at_rcpt(witness).startswith("550 "), WITHIN, "the suspension is known")
         client.content(MESSAGE)
         assert client.reply().startswith("550 5.7.1 ")
         assert sink.arrivals() == []

@@ -21,8 +21,10 @@ async def test_a_suspension_by_another_process_acts_within_five_seconds_on_an_op
         other = Stores.open(gateway.settings)
         other.customers.suspend("acme", "complaints", gateway.clock())
         started = time.monotonic()
-        while (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("250 "):
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        while (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("250 "):
             await talk.ask("RSET")
+            await talk.ask("MAIL FROM:<ann@acme.example>")
             assert time.monotonic() - started < 5
         other.close()
         talk.writer.close()

@@ -95,3 +95,19 @@ def test_unknown_rule_codes_leave_what_was_known_in_force() -> None:
     assert made.by_username("app") is not None
     assert made.get("acme") is not None
     assert made.get("nobody") is None
+
+
+def test_a_certificate_names_its_credential_until_it_is_taken_away() -> None:
+    made = directory(stored("acme", {"certificates": ["ab" * 32, "cd" * 32]}), stored("brand"))
+    found = made.by_certificate("cd" * 32)
+    assert found is not None
+    assert (found.entry.customer.id, found.credential.name, found.method) == (
+        "acme",
+        f"sha256:{'ab' * 32}",
+        "certificate",
+    )
+    assert made.by_certificate("ef" * 32) is None
+    made.update([stored("brand", {"certificates": ["cd" * 32]})])
+    made.update([stored("acme", {"certificates": ["ab" * 32]})])
+    moved = made.by_certificate("cd" * 32)
+    assert moved is not None and moved.entry.customer.id == "brand"

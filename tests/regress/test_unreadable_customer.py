@@ -23,6 +23,7 @@ async def test_a_suspension_acts_although_another_customer_is_unreadable(tmp_pat
             gateway.changes.load()
         talk = await Talk.to(gateway.smtp_addresses[0])
         await talk.login()
-        reply = await talk.ask("MAIL FROM:<ann@acme.example>")
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        reply = await talk.ask("RCPT TO:<bob@recipient.example>")
         talk.writer.close()
         assert reply.startswith("550 5.7.1 "), reply

@@ -3,6 +3,7 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
     == what is shown                  a new connection
     from 127.0.0.2                    optional: the client's address (127.0.0.2 is customer nets)
     listener 1                        optional: which listener of the test's gateway
+    first PROXY TCP4 ...\r\n            optional: octets sent before the greeting comes, backslash escapes read
     next-hop RCPT 550 5.1.1 Unknown   optional: what the next hop does at a moment (tests/rig/smtpd.py)
     C: MAIL FROM:<ann@acme.example>   the client sends this line and CRLF
     C raw: a\nb\r\n                   the client sends these octets, backslash escapes read, nothing added
@@ -11,6 +12,8 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
     S: 250-...                        lines of one reply are given one by one; `S*: 250` skips one whole reply
     closed                            the server has closed the connection
     expect code ID-FROM               the last decision in the audit has this finding first ("none": accepted)
+    expect recipients a@b.example     the last message reached the next hop with these recipients
+    expect received from x ([...])    the first line of the last message that reached the next hop, after "Received: "
     expect messages 1                 so many messages have reached the next hop
     AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
     SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
@@ -59,6 +62,11 @@ def expand(text: str) -> str:
     )
 
 
+def octets(text: str) -> bytes:
+    """The octets that a text with backslash escapes stands for."""
+    return expand(text).encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
 class Player:
     """Plays one dialogue against a gateway."""
 
@@ -69,20 +77,25 @@ class Player:
     async def play(self, dialog: Dialog) -> None:
         """Raises AssertionError with the line where the dialogue goes another way."""
         lines = list(dialog.lines)
-        source, listener = "127.0.0.1", 0
-        while lines and lines[0].split()[0] in ("from", "listener", "next-hop"):
+        source, listener, first = "", 0, b""
+        while lines and lines[0].split()[0] in ("from", "listener", "first", "next-hop"):
             word, _, value = lines.pop(0).partition(" ")
             if word == "from":
                 source = value
             elif word == "listener":
                 listener = int(value)
+            elif word == "first":
+                first = octets(value)
             else:
                 moment, _, act = value.partition(" ")
                 self._hop.on(moment, act or None)
         host, _, port = self._gateway.smtp_addresses[listener].rpartition(":")
         before = len(self._hop.accepted)
-        self._reader, self._writer = await asyncio.open_connection(host.strip("[]"), int(port), local_addr=(source, 0))
+        host = host.strip("[]")
+        local = source or ("::1" if ":" in host else "127.0.0.1")
+        self._reader, self._writer = await asyncio.open_connection(host, int(port), local_addr=(local, 0))
         try:
+            self._writer.write(first)
             assert (await self._read()).startswith("220 ")
             for line in lines:
                 try:
@@ -101,7 +114,7 @@ class Player:
         elif word == "C pipelined":
             self._held += expand(value).encode() + b"\r\n"
         elif word == "C raw":
-            await self._send(expand(value).encode("latin-1").decode("unicode_escape").encode("latin-1"))
+            await self._send(octets(value))
         elif line == "closed":
             assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
         elif line.startswith("AUTH "):
@@ -114,10 +127,14 @@ class Player:
             self._expect(line, before)
 
     def _expect(self, line: str, before: int) -> None:
-        _, what, value = line.split()
+        _, what, value = line.split(maxsplit=2)
         if what == "code":
             found = decisions(self._gateway)[-1]
             assert (found["findings"][0]["code"] if found["findings"] else "none") == value
+        elif what == "recipients":
+            assert self._hop.accepted[-1].recipients == tuple(value.split())
+        elif what == "received":
+            assert self._hop.accepted[-1].content.split(b"\r\n")[0].decode() == f"Received: {value}"
         elif what == "messages":
             assert len(self._hop.accepted) - before == int(value)
         else:

@@ -28,6 +28,15 @@ class RigError(Exception):
     """A server of the rig did not start, or died; the text holds the end of its log."""
 
 
+def has_ipv6() -> bool:
+    """Whether this machine has ::1."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port that nothing listens on now.
 

@@ -139,7 +139,7 @@ async def test_commands_work_beside_it_and_act_on_open_sessions(served: tuple[Po
     await say(session, "RSET")
     await asyncio.to_thread(postern.command, "customers", "suspend", "nets", "--reason", "phishing")
     begun = time.monotonic()
-    while not (answer := await say(session, OPEN[0])).startswith("550 5.7.1"):
+    while not (answer := await say(session, *OPEN)).startswith("550 5.7.1"):
         await say(session, "RSET")
         assert time.monotonic() - begun < 5, answer
         await asyncio.sleep(0.1)

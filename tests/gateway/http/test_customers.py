@@ -19,12 +19,13 @@ def actions(api: Api) -> list[dict[str, Any]]:
     return list(api.gateway.evidence.search(Query(kind="action")))[::-1]
 
 
-async def test_a_suspension_acts_on_an_open_session_at_its_next_mail(api: Api) -> None:
+async def test_a_suspension_acts_on_an_open_session_at_its_next_recipient(api: Api) -> None:
     async with Client(api) as client:
         assert (await client.send()).startswith("250")
         answer = await api.post(f"{ACME}/suspend", "admin", reason="phishing, ticket 4711")
         assert answer.status_code == 200
-        assert (await client.command("MAIL FROM:<ann@acme.example>")).startswith("550 5.7.1 Sending is suspended")
+        assert (await client.send()).startswith("550 5.7.1 Sending is suspended")
+        await client.command("RSET")
         answer = await api.post(f"{ACME}/resume", "admin", reason="cleaned")
         assert answer.json()["status"] == "active"
         assert (await client.send()).startswith("250")

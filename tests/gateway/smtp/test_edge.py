@@ -10,6 +10,7 @@ from config.policy import Policy
 from config.settings import Listener
 from gateway.smtp.edge import server_context
 from tests.rig.gateway import decisions, running
+from tests.rig.processes import has_ipv6
 from tests.rig.smtpd import Smtpd
 from tests.rig.talk import Talk
 
@@ -71,8 +72,9 @@ async def test_refused_strangers_are_counted_and_recorded_once(tmp_path: Path) -
     async with running(tmp_path) as (gateway, _, _):
         talk = await Talk.to(gateway.smtp_addresses[0])
         await talk.ask("EHLO client.example")
+        await talk.ask("MAIL FROM:<ann@acme.example>")
         for _ in range(5):
-            assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("530 ")
+            assert (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("530 ")
         assert decisions(gateway) == []
         talk.writer.close()
         await gateway.stop()
@@ -80,3 +82,44 @@ async def test_refused_strangers_are_counted_and_recorded_once(tmp_path: Path) -
         assert [(record["total"], record["counts"]) for record in records] == [
             (5, [{"client": "127.0.0.1", "reason": "AUTH-REQ", "count": 5}])
         ]
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+async def test_over_ipv6_a_network_is_an_identity_and_limits_hold(tmp_path: Path) -> None:
+    six = [{"id": "six", "name": "Six", "domains": ["six.example"], "credentials": [{"networks": ["::1/128"]}]}]
+    settings = {"smtp": {"listeners": [{"address": "[::1]:0"}]}, "limits": {"connections_per_address": 2}}
+    async with running(tmp_path, customers=six, settings=settings) as (gateway, hop, _):
+        (address,) = gateway.smtp_addresses
+        assert address.startswith("[::1]:")
+        port = int(address.rpartition(":")[2])
+        talks = []
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("::1", port)
+            talks.append(Talk(reader, writer))
+            assert (await talks[-1].reply()).startswith("220 ")
+        assert gateway.edge._per_address == {"::/64": 2}
+        reader, writer = await asyncio.open_connection("::1", port)
+        assert (await reader.readline()).startswith(b"421 4.7.0 ")
+        writer.close()
+        await talks[0].ask("EHLO client.example")
+        for command in ("MAIL FROM:<ann@six.example>", "RCPT TO:<bob@recipient.example>"):
+            assert (await talks[0].ask(command)).startswith("250 ")
+        assert (await talks[0].ask("DATA")).startswith("354 ")
+        assert (await talks[0].ask(b"From: ann@six.example\r\n\r\nx\r\n.\r\n")).startswith("250 ")
+        assert hop.accepted[0].content.startswith(b"Received: from client.example ([IPv6:::1])\r\n")
+        (decision,) = decisions(gateway)
+        assert (decision["client"]["address"], decision["credential"]) == ("::1", "::1/128")
+        for talk in talks:
+            talk.writer.close()
+
+
+@pytest.mark.parametrize(("listener", "line"), [("[::]:0", "[::]:"), ("0.0.0.0:0", "0.0.0.0:")])
+async def test_a_listener_on_every_address_is_of_one_version(tmp_path: Path, listener: str, line: str) -> None:
+    if "[" in listener and not has_ipv6():
+        pytest.skip("this machine has no ::1")
+    async with running(tmp_path, settings={"smtp": {"listeners": [{"address": listener}]}}) as (gateway, _, __):
+        assert [each.startswith(line) for each in gateway.smtp_addresses] == [True]
+        port = int(gateway.smtp_addresses[0].rpartition(":")[2])
+        other = "127.0.0.1" if "[" in listener else "::1"
+        with pytest.raises(OSError):
+            await asyncio.open_connection(other, port)

@@ -114,7 +114,7 @@ async def test_tls_below_1_2_is_refused(tmp_path: Path, certificate: tuple[str, 
             await asyncio.open_connection(host, int(port), ssl=context)
 
 
-async def test_a_suspension_acts_on_an_open_session_at_mail(tmp_path: Path) -> None:
+async def test_a_suspension_acts_on_an_open_session_at_its_next_recipient(tmp_path: Path) -> None:
     async with running(tmp_path) as (gateway, _, _):
         talk = await Talk.to(gateway.smtp_addresses[0])
         await talk.login()
@@ -122,9 +122,11 @@ async def test_a_suspension_acts_on_an_open_session_at_mail(tmp_path: Path) -> N
         assert (await talk.ask(CLEAN)).startswith("250 ")
         gateway.stores.customers.suspend("acme", "complaints", gateway.clock())
         gateway.changes.load()
-        assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("550 5.7.1 Sending is suspended")
+        assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("250 ")
+        assert (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("550 5.7.1 Sending is suspended")
         gateway.stores.customers.resume("acme", "settled", gateway.clock())
         gateway.changes.load()
+        await talk.ask("RSET")
         assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("250 ")
         talk.writer.close()
 
