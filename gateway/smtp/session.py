@@ -279,7 +279,7 @@ class Session(Connection):
                 self._say(replies.CREDENTIAL_CHANGED)
                 return
             self._identity = now
-        if self._identity is None and self._tls_is_due:
+        if self._identity is None and self._listener.role != "inbound":
             self._say(self._turn_away())
             return
         client = Client(
@@ -302,12 +302,8 @@ class Session(Connection):
         """What a stranger is told, but for mail to the operator; counted."""
         refusal = replies.RELAY if self._listener.role == "inbound" else replies.AUTH_REQUIRED
         self._edge.refused_stranger(self._peer[0], refusal.code)
-        return replies.TLS_FIRST if self._tls_is_due else refusal.reply
-
-    @property
-    def _tls_is_due(self) -> bool:
-        """Whether a stranger must start TLS before anything else (RFC 8314 section 3.3)."""
-        return self._tls is None and self._listener.tls == "starttls" and self._listener.role == "submission"
+        tls_first = self._listener.tls == "starttls" and self._tls is None and refusal is replies.AUTH_REQUIRED
+        return replies.TLS_FIRST if tls_first else refusal.reply
 
     async def smtp_RCPT(self, argument: str | None) -> None:  # noqa: N802
         """RCPT (RFC 5321 section 4.1.1.3)."""

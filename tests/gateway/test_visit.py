@@ -97,11 +97,3 @@ async def test_refusals_of_strangers_are_counted_and_not_recorded_one_by_one(tmp
         assert decisions(gateway) == []
         assert gateway.metrics.strangers.labels("RELAY")._value.get() == 1
         talk.writer.close()
-
-
-async def test_without_a_mailbox_a_stranger_is_refused_at_mail(tmp_path: Path) -> None:
-    async with running(tmp_path, settings={"operator": {"domains": ["gw.example"]}}) as (gateway, _, _):
-        talk = await Talk.to(gateway.smtp_addresses[0])
-        await talk.ask("EHLO mail.recipient.example")
-        assert (await talk.ask("MAIL FROM:<bob@recipient.example>")) == "530 5.7.0 Authentication required"
-        talk.writer.close()

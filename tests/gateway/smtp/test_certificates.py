@@ -95,9 +95,7 @@ def test_any_other_certificate_and_none_are_strangers_who_may_authenticate(
         async with running(tmp_path / "gw", settings=listener(server), customers=customers(ours)) as (gateway, _, __):
             for context in (other.client(), certificates.anybody()):
                 talk = await connect(gateway, context)
-                await talk.ask("MAIL FROM:<ann@acme.example>")
-                assert (await talk.ask("RCPT TO:<bob@recipient.example>")) == "530 5.7.0 Authentication required"
-                await talk.ask("RSET")
+                assert (await talk.ask("MAIL FROM:<ann@acme.example>")) == "530 5.7.0 Authentication required"
                 assert (await talk.login()).startswith("235 ")
                 await talk.up_to_data()
                 assert (await talk.ask(CLEAN)).startswith("250 ")
