@@ -6,7 +6,7 @@ The order of events and why it is so stands at the head of `gateway.pipeline`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from gateway.audit.record import without_local_parts
 from gateway.directory import Identity
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
-from gateway.smtp import refusals, replies
+from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Body, Wire
 from gateway.smtp.wire import Path, stuff
 
@@ -35,6 +35,8 @@ log = logging.getLogger("postern.pipeline")
 
 EMPTY = Message(b"")
 """The message while there is none."""
+_DISPENSABLE = {"SIZE": "SIZE", "BODY": "8BITMIME"}
+"""MAIL parameters that are left out where the next hop does not offer their extension: nothing is lost with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Client:
     """For Received: SMTP, ESMTP, ESMTPA, ESMTPS or ESMTPSA (RFC 3848)."""
     gone: Callable[[], bool] = lambda: False
     """Whether it has hung up by now."""
+    offered: frozenset[str] = frozenset()
+    """The next hop's extensions that its EHLO was answered with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +98,21 @@ class Transaction:
         address = path.address
         if address is None:
             return replies.syntax("RCPT needs an address", "5.1.3")
-        if path.parameters:
-            return replies.PARAMETER_UNKNOWN
+        wrong = parameters.wrong_in_rcpt(
+            path,
+            self._pipeline.offered(encrypted=self._client.tls is not None),
+            self._client.offered,
+            utf8="SMTPUTF8" in self._path.parameters,
+        )
+        if wrong is not None:
+            return wrong
         if len(self.recipients) >= self._pipeline.policy.message.max_recipients:
             return replies.TOO_MANY_RECIPIENTS
         if not address.ascii_only and "SMTPUTF8" not in self._path.parameters:
             return replies.UTF8_RECIPIENT
         if self._onward is None:
             self._onward = self._open()
-        reply = await self._onward.rcpt(address.text)
+        reply = await self._onward.rcpt(address.text, [_written(*each) for each in path.parameters.items()])
         if reply.positive:
             self.recipients.append(address)
         elif not reply.enhanced.startswith("4.4."):
@@ -178,6 +188,10 @@ class Transaction:
             pipeline.clock(),
         )
         change = transform.change(message, trace, pipeline.own_names)
+        if self._path.parameters.get("AUTH", "<>") != "<>":
+            # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
+            # named (RFC 4954 section 5, R-038).
+            change = replace(change, modifications=(*change.modifications, "left out the identity in AUTH= of MAIL"))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
@@ -263,14 +277,15 @@ class Transaction:
     def _open(self) -> HopTransaction:
         assert self.hop is not None
         offered = self.hop.offer.extensions
-        wanted = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8"}
-        parameters = tuple(
-            f"{key}={value}" if value else key
+        passed = [
+            _written(key, value)
             for key, value in self._path.parameters.items()
-            if wanted.get(key) in offered or key == "SMTPUTF8"
-        )
+            if key != "AUTH" and (key not in _DISPENSABLE or _DISPENSABLE[key] in offered)
+        ]
+        if "AUTH" in self._path.parameters and self.hop.authenticates:
+            passed.append("AUTH=<>")
         return self.hop.transaction(
-            self._identity.entry.customer.id, self._path.address.text if self._path.address else "", parameters
+            self._identity.entry.customer.id, self._path.address.text if self._path.address else "", passed
         )
 
     def _protocol(self) -> str:
@@ -347,6 +362,10 @@ def _as_record(finding: Finding) -> dict[str, object]:
         "evidence": finding.evidence,
         "failed": finding.failed,
     }
+
+
+def _written(keyword: str, value: str) -> str:
+    return f"{keyword}={value}" if value else keyword
 
 
 def _first(hops: Mapping[str, NextHop]) -> str:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.app import Gateway
+from tests.gateway.nexthop.conftest import make_certificate
 from tests.rig.dialogs import Dialog, Player, read_dialogs
 from tests.rig.gateway import running
 from tests.rig.smtpd import Smtpd
@@ -16,10 +17,31 @@ ALL = list(read_dialogs("*.txt"))
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Gateway, Smtpd]]:
-    """One gateway for all dialogues: each is a connection of its own."""
+    """One gateway for all dialogues: each is a connection of its own. Its next hop offers all that we pass on."""
     folder: Path = tmp_path_factory.mktemp("gateway")
-    async with running(folder) as (gateway, hop, _):
-        yield gateway, hop
+    certificate = make_certificate(folder, "localhost", "127.0.0.1")
+    files = {"cert_file": str(certificate.path), "key_file": str(certificate.path)}
+    keywords = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 10485760", "DSN", "REQUIRETLS")
+    async with Smtpd(keywords=keywords, tls=certificate.context) as hop:
+        settings = {
+            "smtp": {
+                "listeners": [
+                    {"address": "127.0.0.1:0", "auth_without_tls": True},
+                    {"address": "127.0.0.1:0", "tls": "starttls", **files},
+                    {"address": "127.0.0.1:0", "tls": "implicit", **files},
+                ]
+            },
+            "next_hops": [
+                {
+                    "name": "default",
+                    "addresses": [hop.address],
+                    "tls": "starttls",
+                    "ca_file": str(certificate.path),
+                }
+            ],
+        }
+        async with running(folder, hop=hop, settings=settings) as (gateway, _, _):
+            yield gateway, hop
 
 
 @pytest.mark.asyncio(loop_scope="module")

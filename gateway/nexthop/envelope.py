@@ -56,6 +56,7 @@ class Envelope:
         self._mail = mail_line(reverse_path, mail_parameters)
         # A next hop without SIZE refuses the parameter, and nothing is lost by leaving it out.
         self._sizeless = mail_line(reverse_path, [p for p in mail_parameters if not p.upper().startswith("SIZE=")])
+        self._require_tls = "REQUIRETLS" in mail_parameters
         self._lines: list[bytes] = []
         self._replayed = False
 
@@ -107,6 +108,13 @@ class Envelope:
         """
         link = self.link = await self._session(fresh=fresh)
         self.address = link.address
+        if self._require_tls and "REQUIRETLS" not in link.keywords:
+            # Another address of the next hop than the one whose offer we passed on. The message goes in no case
+            # without (RFC 8689 section 4.2.1), and it is not the client's fault.
+            self.link = None
+            self._pool.give_back(link)
+            self._health.alarm("next_hop_requiretls", f"{link.address}: REQUIRETLS is not offered here", link.address)
+            raise DeferredError(ours(), f"{link.address} does not offer REQUIRETLS")
         mail = self._mail if "SIZE" in link.keywords else self._sizeless
         answers = await self._group(link, [mail, *self._lines, *more])
         if lost(answers):

@@ -20,6 +20,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
+from gateway.smtp.parameters import PASSED_THROUGH
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
@@ -143,9 +144,9 @@ class Edge:
 
     def keywords(self, listener: Listener, *, encrypted: bool) -> list[str]:
         """EHLO keywords in order: only what works, now, on this connection (R-021)."""
-        offered = self.pipeline.extensions
+        offered = self.pipeline.offered(encrypted=encrypted)
         words = ["PIPELINING", f"SIZE {self.pipeline.size_limit}"]
-        words += [word for word in ("8BITMIME", "SMTPUTF8") if word in offered]
+        words += [word for word in (*PASSED_THROUGH, "REQUIRETLS") if word in offered]
         if listener.tls == "starttls" and not encrypted:
             words.append("STARTTLS")
         if self.offers_auth(listener, encrypted=encrypted):

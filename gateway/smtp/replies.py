@@ -50,6 +50,7 @@ ON_THE_WAY = Reply(451, "4.4.1", "Your first copy of this message is still with 
 UTF8_SENDER = Reply(550, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 UTF8_RECIPIENT = Reply(553, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 PARAMETER_UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not offered")
+OFFER_CHANGED = Reply(451, "4.4.0", "The next hop does not take this parameter at present; try again later")
 CREDENTIAL_CHANGED = Reply(450, "4.7.0", "Credential was changed; reconnect and authenticate again")
 
 

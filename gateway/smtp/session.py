@@ -51,6 +51,8 @@ class Session(Connection):
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
         self._ehlo, self._extended = "", False
+        self._offered: frozenset[str] = frozenset()
+        """The next hop's extensions that EHLO passed on to this client."""
         self._transaction: Transaction | None = None
 
     @property
@@ -127,6 +129,7 @@ class Session(Connection):
             return
         await self._abandon()
         self._ehlo, self._extended = argument, True
+        self._offered = self._edge.pipeline.offered(encrypted=self._tls is not None)
         lines = [self._edge.hostname, *self._edge.keywords(self._listener, encrypted=self._tls is not None)]
         for line in lines[:-1]:
             self._say(f"250-{line}")
@@ -278,7 +281,14 @@ class Session(Connection):
             self._say(replies.TLS_FIRST if tls_first else replies.AUTH_REQUIRED.reply)
             return
         client = Client(
-            peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol(), lambda: self._ended
+            peer[0],
+            peer[1],
+            self._listener.address,
+            self._ehlo,
+            self._tls,
+            self._protocol(),
+            lambda: self._ended,
+            self._offered,
         )
         begun = await self._edge.pipeline.begin(client, self._identity, path)
         if isinstance(begun, Reply):

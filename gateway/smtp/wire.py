@@ -21,7 +21,8 @@ _PATH = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[!-<>-~]+))?\Z")
+_PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[^\x00-\x20=\x7f-\x9f\s]+))?\Z")
+"""RFC 5321 section 4.1.2; RFC 6531 section 3.3 lets a value hold UTF-8."""
 _EHLO_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?|\[[A-Za-z0-9:.-]{2,64}\])\Z")
 
 
@@ -86,7 +87,7 @@ def parse_path(word: str, argument: str) -> Path:
 def parse_parameters(text: str) -> dict[str, str]:
     """Mail or rcpt parameters (RFC 5321 section 4.1.2); raises SyntaxFault on a malformed or doubled one."""
     found: dict[str, str] = {}
-    for part in text.split():
+    for part in filter(None, text.split(" ")):
         match = _PARAMETER.match(part)
         if not match:
             raise SyntaxFault("malformed parameter")

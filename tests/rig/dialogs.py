@@ -2,16 +2,21 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
 
     == what is shown                  a new connection
     from 127.0.0.2                    optional: the client's address (127.0.0.2 is customer nets)
-    listener 1                        optional: which listener of the test's gateway
+    listener 1                        optional: which listener of the test's gateway (0 clear, 1 STARTTLS, 2 TLS)
     next-hop RCPT 550 5.1.1 Unknown   optional: what the next hop does at a moment (tests/rig/smtpd.py)
     C: MAIL FROM:<ann@acme.example>   the client sends this line and CRLF
     C raw: a\nb\r\n                   the client sends these octets, backslash escapes read, nothing added
     C pipelined: ...                  held back and sent together with the next C line
     S: 250 2.1.0 Sender ok            the server answers this line; "..." stands for anything
     S: 250-...                        lines of one reply are given one by one; `S*: 250` skips one whole reply
+    upgrade                           the client begins TLS
     closed                            the server has closed the connection
     expect code ID-FROM               the last decision in the audit has this finding first ("none": accepted)
     expect messages 1                 so many messages have reached the next hop
+    expect next-hop MAIL FROM:<...>   the last command of this verb that reached the next hop; "..." for anything
+    expect body a\r\n                 the last message at the next hop ends so, behind its header block
+    expect header TLS-Required: No    the last message at the next hop has this line in its header block
+    expect change added Date          the last decision's changes to the message hold this one
     AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
     SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
 
@@ -21,6 +26,7 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
 import asyncio
 import base64
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +65,12 @@ def expand(text: str) -> str:
     )
 
 
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Player:
     """Plays one dialogue against a gateway."""
 
@@ -81,7 +93,9 @@ class Player:
                 self._hop.on(moment, act or None)
         host, _, port = self._gateway.smtp_addresses[listener].rpartition(":")
         before = len(self._hop.accepted)
-        self._reader, self._writer = await asyncio.open_connection(host.strip("[]"), int(port), local_addr=(source, 0))
+        self._reader, self._writer = await asyncio.open_connection(
+            host.strip("[]"), int(port), local_addr=(source, 0), ssl=_trusting() if listener == 2 else None
+        )
         try:
             assert (await self._read()).startswith("220 ")
             for line in lines:
@@ -102,6 +116,8 @@ class Player:
             self._held += expand(value).encode() + b"\r\n"
         elif word == "C raw":
             await self._send(expand(value).encode("latin-1").decode("unicode_escape").encode("latin-1"))
+        elif line == "upgrade":
+            await self._writer.start_tls(_trusting())
         elif line == "closed":
             assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
         elif line.startswith("AUTH "):
@@ -114,8 +130,18 @@ class Player:
             self._expect(line, before)
 
     def _expect(self, line: str, before: int) -> None:
-        _, what, value = line.split()
-        if what == "code":
+        _, what, value = line.split(" ", 2)
+        if what == "next-hop":
+            verb = value.split(" ")[0]
+            self._match(value, [seen for seen in self._hop.commands if seen.split(" ")[0] == verb][-1])
+        elif what == "body":
+            body = self._hop.accepted[-1].content.partition(b"\r\n\r\n")[2]
+            assert body == value.encode("latin-1").decode("unicode_escape").encode("latin-1"), body
+        elif what == "header":
+            assert value.encode() in self._hop.accepted[-1].content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        elif what == "change":
+            assert value in decisions(self._gateway)[-1]["modifications"]
+        elif what == "code":
             found = decisions(self._gateway)[-1]
             assert (found["findings"][0]["code"] if found["findings"] else "none") == value
         elif what == "messages":

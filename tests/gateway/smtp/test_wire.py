@@ -131,7 +131,7 @@ def test_a_path_is_read(argument: str, address: str | None, parameters: dict[str
         "", "FROM", "FROM:", "FROM:a@b.example", "TO:<a@b.example>", "FROM:<a@b.example", "FROM:<a@b.example>SIZE=1",
         "FROM:<a b@c.example>", "FROM:<a@b.example>> SIZE=1", "FROM:<<a@b.example>>", "FROM:<a@b.example> =1",
         "FROM:<a@b.example> SIZE=1 size=2", "FROM:<a@b.example> SIZE=", "FROM  :<a@b.example>", "FROM:  <a@b.example>",
-        "FROM:<a@b.example> X=\u00e4",
+        "FROM:<a@b.example> X=a\u2028", "FROM:<a@b.example> X=\u0085",
     ],
 )  # fmt: skip
 def test_what_is_no_path_is_a_syntax_fault(argument: str) -> None:
