@@ -188,6 +188,8 @@ class Transaction:
             pipeline.clock(),
         )
         change = transform.change(message, trace, pipeline.own_names)
+        if body.completed:
+            change = replace(change, modifications=(*change.modifications, "added CRLF at the end"))
         if self._path.parameters.get("AUTH", "<>") != "<>":
             # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
             # named (RFC 4954 section 5, R-038).

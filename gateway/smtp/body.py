@@ -16,6 +16,8 @@ from gateway.smtp.wire import LineCheck, Unstuffer, stuff
 IN_MEMORY = 256 * 1024
 """Octets up to which a body stays in memory."""
 _PIECE = 256 * 1024
+_MOST_PARTS = 64
+"""Pieces held apart; many small ones would take far more memory than their octets."""
 
 
 class Budget:
@@ -34,6 +36,10 @@ class Budget:
 class Body:
     """Receives wire data chunk by chunk, holds the message with its dots taken off, gives it back as wire data.
 
+    What comes by BDAT has no dots to take off (`stuffed` is false), and may end within a line. The next hop gets it by
+    DATA, whose end only a whole line can have before it: then a CRLF is added (`completed`). DKIM signatures hold, for
+    both ways to canonicalise a body add the same (RFC 6376 section 3.4.3, 3.4.4).
+
     `fault` is "", or why the message is refused whatever it says: "bare CR", "bare LF", "NUL", "size", "room".
     After "size" or "room" further octets are counted and dropped.
     """
@@ -41,6 +47,7 @@ class Body:
     __slots__ = (
         "_budget",
         "_check",
+        "_cut_off",
         "_digest",
         "_file",
         "_folder",
@@ -49,17 +56,23 @@ class Body:
         "_on_disk",
         "_parts",
         "_unstuff",
+        "completed",
         "fault",
         "size",
     )
 
-    def __init__(self, budget: Budget, limit: int, folder: Path | None) -> None:
+    def __init__(self, budget: Budget, limit: int, folder: Path | None, *, stuffed: bool = True) -> None:
         self._budget, self._limit, self._folder = budget, limit, folder
         self._parts: list[bytes] = []
         self._file: BinaryIO | None = None
         self._map: mmap.mmap | None = None
         self._on_disk = 0
-        self._check, self._unstuff, self._digest = LineCheck(), Unstuffer(), hashlib.sha256()
+        self._check, self._digest = LineCheck(), hashlib.sha256()
+        self._unstuff = Unstuffer() if stuffed else None
+        self._cut_off = False
+        """By BDAT: so far it ends within a line."""
+        self.completed = False
+        """It ended within a line, and CRLF was put at its end; `sha256` is without."""
         self.fault = ""
         self.size = 0
         """Octets of the message, dots taken off."""
@@ -67,13 +80,22 @@ class Body:
     def add(self, chunk: bytes) -> None:
         """The next octets as received, without the end-of-data mark."""
         self._check.feed(chunk)
-        self._keep(self._unstuff.feed(chunk))
+        if self._unstuff is not None:
+            self._keep(self._unstuff.feed(chunk))
+        elif chunk:
+            self._cut_off = chunk[-1:] != b"\n"
+            self._keep(chunk)
 
     def end(self) -> None:
         """All octets have come. Sets `fault`."""
-        self._keep(self._unstuff.end())
+        if self._unstuff is not None:
+            self._keep(self._unstuff.end())
         self._check.end()
         self.fault = self.fault or self._check.fault
+        if self._cut_off and not self.fault:
+            self.completed, received = True, self._digest.copy()
+            self._keep(b"\r\n")
+            self._digest = received
 
     def _keep(self, data: bytes) -> None:
         self.size += len(data)
@@ -89,6 +111,8 @@ class Body:
                 return
             self._budget.memory_used += len(data)
             self._parts.append(data)
+            if len(self._parts) > _MOST_PARTS:
+                self._parts = [b"".join(self._parts)]
             return
         if self._budget.disk_used + (len(data) if self._file else self.size) > self._budget.disk:
             self._drop("room")

@@ -147,6 +147,7 @@ class Edge:
         offered = self.pipeline.offered(encrypted=encrypted)
         words = ["PIPELINING", f"SIZE {self.pipeline.size_limit}"]
         words += [word for word in (*PASSED_THROUGH, "REQUIRETLS") if word in offered]
+        words.append("CHUNKING")
         if listener.tls == "starttls" and not encrypted:
             words.append("STARTTLS")
         if self.offers_auth(listener, encrypted=encrypted):
@@ -161,9 +162,9 @@ class Edge:
         """The listener's TLS context."""
         return self._contexts[listener.address]
 
-    def new_body(self) -> Body:
-        """An empty body within the bounds of this process."""
-        return Body(self.pipeline.budget, self.pipeline.size_limit, self._body_folder)
+    def new_body(self, *, stuffed: bool) -> Body:
+        """An empty body within the bounds of this process; `stuffed` is false for BDAT."""
+        return Body(self.pipeline.budget, self.pipeline.size_limit, self._body_folder, stuffed=stuffed)
 
     def refused_stranger(self, address: str, code: str) -> None:
         """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""

@@ -6,6 +6,7 @@ without enhanced codes, the exception handler (500 with the exception's text), A
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from filters.model import Reply
 from gateway.directory import Identity
 from gateway.smtp import replies
 from gateway.smtp.auth import Busy
+from gateway.smtp.body import Body
 from gateway.smtp.connection import Connection, Gone, tls_of
 from gateway.smtp.edge import Edge
 from gateway.smtp.sasl import MECHANISMS, credentials
@@ -35,6 +37,9 @@ log = logging.getLogger("postern.smtp")
 _HANDSHAKE_SECONDS = 30.0
 _REPLIES_HELD = 100
 """Replies to a pipelined group that may wait for its end; then the client must read."""
+_CHUNK = re.compile(r"(?P<size>[0-9]{1,20})(?: +(?P<last>LAST))?\Z", re.IGNORECASE)
+_MOST_SKIPPED = 4
+"""Of the size limit: a chunk of up to so much is read and thrown away before it is refused."""
 _TCP_CLOSE = 7
 """The state of a connection after a reset, in the kernel's TCP_INFO."""
 _RESET_SECONDS = 1.0
@@ -54,6 +59,8 @@ class Session(Connection):
         self._offered: frozenset[str] = frozenset()
         """The next hop's extensions that EHLO passed on to this client."""
         self._transaction: Transaction | None = None
+        self._body: Body | None = None
+        """What has come of a message by BDAT."""
 
     @property
     def idle(self) -> bool:
@@ -112,12 +119,15 @@ class Session(Connection):
             log.exception("%s failed", verb)
             await self._abandon()
             self._say(replies.INTERNAL)
-            if verb == "DATA":
+            if verb in ("DATA", "BDAT"):
                 # What is left of the message would be read as commands.
                 await self._flush()
                 raise Gone from None
 
     async def _abandon(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
             await transaction.abandon()
@@ -303,6 +313,9 @@ class Session(Connection):
         if self._transaction is None:
             self._say(replies.MAIL_FIRST)
             return
+        if self._body is not None:
+            self._say(replies.BDAT_BEGUN)
+            return
         try:
             path = parse_path("TO", argument or "")
         except SyntaxFault as fault:
@@ -312,30 +325,75 @@ class Session(Connection):
 
     async def smtp_DATA(self, argument: str) -> None:  # noqa: N802
         """DATA (RFC 5321 section 4.1.1.4); the reply to the final dot comes from the pipeline."""
-        transaction = self._transaction
         if argument:
             self._say(replies.NO_PARAMETER)
             return
-        if transaction is None:
-            self._say(replies.MAIL_FIRST)
-            return
-        if not transaction.recipients:
-            self._say(replies.NO_VALID_RECIPIENTS if transaction.asked else replies.RCPT_FIRST)
+        refusal = replies.BDAT_BEGUN if self._body is not None else self._no_message_now()
+        if refusal is not None:
+            self._say(refusal)
             return
         self._say("354 End data with <CRLF>.<CRLF>")
-        body = self._edge.new_body()
+        body = self._edge.new_body(stuffed=True)
         try:
             self._pace_from = (self.loop.time(), self._octets_in)
             await self._inbox.message(body)
             self._pace_from = None
-            closing = await transaction.finish(body)
-            self._transaction, told = None, False
-            try:
-                told = await self._tell(closing.reply)
-            finally:
-                closing.conclude(told)
+            await self._finish(body)
         finally:
             body.close()
+
+    async def smtp_BDAT(self, argument: str) -> None:  # noqa: N802
+        """BDAT (RFC 3030 section 2): whatever is said of a chunk is said when its octets are used up.
+
+        So no octet of a message is ever read as a command. A chunk of a size that nobody can mean is not waited for.
+        """
+        found = _CHUNK.match(argument)
+        if found is None:
+            self._say(replies.BDAT_SYNTAX)
+            return
+        size, last = int(found["size"]), bool(found["last"])
+        if size > _MOST_SKIPPED * self._edge.pipeline.size_limit:
+            self._say(replies.BDAT_TOO_LARGE)
+            await self._flush()
+            raise Gone
+        refusal = self._no_message_now()
+        if refusal is None and self._body is None:
+            self._body = self._edge.new_body(stuffed=False)
+        self._pace_from = (self.loop.time(), self._octets_in)
+        await self._inbox.chunk(size, self._body)
+        self._pace_from = None
+        body = self._body
+        if refusal is not None or body is None:
+            self._say(refusal or replies.MAIL_FIRST)
+            return
+        if not last and not body.fault:
+            self._say(Reply(250, "2.0.0", f"{size} octets received"))
+            return
+        # One that is too large, or finds no room, is answered at the chunk where that shows.
+        body.end()
+        self._body = None
+        try:
+            await self._finish(body)
+        finally:
+            body.close()
+
+    def _no_message_now(self) -> Reply | None:
+        """Why neither DATA nor BDAT can stand here."""
+        if self._transaction is None:
+            return replies.MAIL_FIRST
+        if not self._transaction.recipients:
+            return replies.NO_VALID_RECIPIENTS if self._transaction.asked else replies.RCPT_FIRST
+        return None
+
+    async def _finish(self, body: Body) -> None:
+        """The message is here: decide, forward, answer."""
+        assert self._transaction is not None
+        closing = await self._transaction.finish(body)
+        self._transaction, told = None, False
+        try:
+            told = await self._tell(closing.reply)
+        finally:
+            closing.conclude(told)
 
     async def _tell(self, reply: Reply) -> bool:
         """Answer the final dot; whether the client was there to hear it.

@@ -183,3 +183,28 @@ def test_a_folder_that_cannot_be_written_is_no_room(tmp_path: Path) -> None:
     body.add(b"x" * (IN_MEMORY + 10) + b"\r\n")
     body.end()
     assert body.fault == "room"
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6))
+def test_chunks_without_transparency_come_out_whole_or_with_a_fault(message: bytes, places: list[int]) -> None:
+    body, at = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=False), sorted(set(places))
+    for start, end in zip([0, *at], [*at, len(message)], strict=True):
+        body.add(message[start:end])
+    body.end()
+    plain = message.replace(b"\r\n", b"")
+    assert bool(body.fault) == (not {0, 10, 13}.isdisjoint(plain))
+    if not body.fault:
+        ended = message.endswith(b"\r\n") or not message
+        assert body.completed is not ended
+        assert bytes(body.view()) == (message if ended else message + b"\r\n")
+        assert body.sha256 == hashlib.sha256(message).hexdigest()
+    body.close()
+
+
+def test_many_small_chunks_are_not_kept_apart() -> None:
+    body = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=False)
+    for _ in range(10_000):
+        body.add(b"xy")
+    assert len(body._parts) <= 65
+    assert body.size == 20_000
+    body.close()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.customers import CustomersFile
+from config.policy import Policy
 from gateway.smtp import connection
 from gateway.smtp.session import _COMMANDS
 from tests.rig.gateway import CUSTOMERS, decisions, running
@@ -341,5 +342,38 @@ async def test_a_client_that_never_reads_is_cut_off(tmp_path: Path, monkeypatch:
 
 def test_only_commands_of_our_own_are_offered() -> None:
     assert set(_COMMANDS) == {
-        "EHLO", "HELO", "NOOP", "HELP", "VRFY", "EXPN", "RSET", "QUIT", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA",
+        "EHLO", "HELO", "NOOP", "HELP", "VRFY", "EXPN", "RSET", "QUIT", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT",
     }  # fmt: skip
+
+
+async def test_a_message_too_large_in_chunks_is_refused_at_the_chunk_where_that_shows(tmp_path: Path) -> None:
+    policy = Policy.model_validate({"message": {"max_bytes": 65536}})
+    async with running(tmp_path, policy=policy) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        await talk.ask("RCPT TO:<bob@recipient.example>")
+        assert (await talk.ask(b"BDAT 60000\r\n" + b"x" * 60_000)).startswith("250 2.0.0 60000 ")
+        assert (await talk.ask(b"BDAT 60000\r\n" + b"x" * 60_000)).startswith("552 5.3.4 Message is larger ")
+        assert decisions(gateway)[-1]["findings"][0]["code"] == "SIZE"
+        assert (await talk.ask(b"BDAT 6 LAST\r\nQUIT\r\n")) == "503 5.5.1 Send MAIL first"
+        await talk.up_to_data()
+        assert (await talk.ask(CLEAN)).startswith("250 ")
+        assert gateway.edge.pipeline.budget.memory_used == 0
+        talk.writer.close()
+
+
+async def test_a_client_that_hangs_up_within_a_chunk_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        await talk.ask("RCPT TO:<bob@recipient.example>")
+        assert (await talk.ask(b"BDAT 100000\r\n" + b"x" * 100_000)).startswith("250 ")
+        assert gateway.edge.pipeline.budget.memory_used == 100_000
+        talk.writer.write(b"BDAT 100000 LAST\r\n" + b"x" * 99_999)
+        talk.writer.close()
+        await hop.until(lambda: gateway.metrics.registry.get_sample_value("postern_sessions") == 0)
+        assert gateway.edge.pipeline.budget.memory_used == 0
+        assert hop.accepted == []
+        assert decisions(gateway) == []
