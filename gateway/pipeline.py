@@ -18,6 +18,9 @@ Postern has no queue. A client's transaction and the next hop's run in step:
                    <-     its answer behind our reference     <-   250
                           record the outcome
 
+Where the verdict refuses single recipients and the client speaks PRDR, the next hop's transaction is opened again with
+the rest before DATA, and the client gets one reply for each recipient; else the message is refused whole.
+
 So 250 is said only after the next hop said it, and `kill -9` at any instant loses nothing: the client still holds the
 message. What can happen is a duplicate, where the next hop took the message and the client was not told. Where we
 live to see that, the message is remembered and a byte-identical repeat is answered 250 without being sent again.

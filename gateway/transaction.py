@@ -6,7 +6,7 @@ The order of events and why it is so stands at the head of `gateway.pipeline`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,8 @@ class Closing:
 
     reply: Reply
     conclude: Callable[[bool], None] = lambda told: None
+    each: Sequence[Reply] = ()
+    """With PRDR one for each accepted RCPT, in order, to be said before `reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class _Decided:
     reply: Reply
     change: transform.Change | None = None
     """None when the message is refused."""
+    refused: Mapping[Address, Reply] = field(default_factory=dict)
+    """Recipients that it does not go to, or that had another reply than the message."""
 
 
 class Transaction:
@@ -138,25 +142,34 @@ class Transaction:
 
     async def finish(self, body: Body) -> Closing:
         """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
+        if "PRDR" not in self._path.parameters:
+            return (await self._finish(body))[0]
+        recipients = list(self.recipients)
+        closing, refused = await self._finish(body)
+        return replace(closing, each=[refused.get(address, closing.reply) for address in recipients])
+
+    async def _finish(self, body: Body) -> tuple[Closing, Mapping[Address, Reply]]:
+        """How it closes, and the recipients that are answered otherwise."""
+        refused: Mapping[Address, Reply] = {}
         deadline = asyncio.get_running_loop().time() + self._pipeline.limits.decision_timeout
         try:
             async with asyncio.timeout_at(deadline):
                 decided = await self._decide(body)
-            self._recording = False
+            self._recording, refused = False, decided.refused
             if decided.change is None:
-                return Closing(decided.reply)
-            return await self._forward(body, decided.change, deadline)
+                return Closing(decided.reply), refused
+            return await self._forward(body, decided.change, deadline), refused
         except TimeoutError:
             if self._recording:
                 self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
-            return Closing(replies.TOO_SLOW)
+            return Closing(replies.TOO_SLOW), refused
         except JournalFull as error:
             self._pipeline.metrics.alarm("audit", str(error))
-            return Closing(replies.AUDIT_FULL)
+            return Closing(replies.AUDIT_FULL), refused
         except Exception:
             log.exception("pipeline failed, ref %s", self.reference)
-            return Closing(replies.INTERNAL)
+            return Closing(replies.INTERNAL), refused
         finally:
             await self.abandon()
 
@@ -174,11 +187,15 @@ class Transaction:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             verdict = evaluate(self._identity.entry.rules, message, self.facts(), pipeline.policy)
+            if verdict.refused:
+                verdict = self._with_refused(verdict)
         pipeline.metrics.decided(verdict)
         if verdict.outcome is not Outcome.ACCEPT:
             reply = _reply_for(verdict).with_reference(self.reference)
             await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
-            return _Decided(reply)
+            return _Decided(reply, refused=self._replies_of(verdict))
+        if verdict.refused:
+            await self._leave_out(verdict, body, message)
         trace = transform.Trace(
             self._client.ehlo,
             self._client.address,
@@ -197,7 +214,39 @@ class Transaction:
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
-        return _Decided(accepted, change)
+        return _Decided(accepted, change, self._replies_of(verdict))
+
+    def _with_refused(self, verdict: Verdict) -> Verdict:
+        """What it means that single recipients are refused: with PRDR the rest get the message, else nobody does."""
+        prdr = "PRDR" in self._path.parameters
+        if prdr and not all(address in verdict.refused for address in self.recipients):
+            return verdict
+        # All are refused. Then the last reply is the worst, but with PRDR a 4xx for one of them: a 5xx would overrule
+        # the reply that client had for that one.
+        found = [verdict.refused[address] for address in self.recipients if address in verdict.refused]
+        decisive = (min if prdr else max)(found, key=lambda finding: finding.reply.code)
+        outcome = Outcome.REJECT if decisive.reply.code >= 500 else Outcome.DEFER
+        return Verdict(outcome, (*verdict.findings, *dict.fromkeys(found)), decisive, verdict.refused if prdr else {})
+
+    def _replies_of(self, verdict: Verdict) -> Mapping[Address, Reply]:
+        return {address: found.reply.with_reference(self.reference) for address, found in verdict.refused.items()}
+
+    async def _leave_out(self, verdict: Verdict, body: Body, message: Message) -> None:
+        """Record the refused recipients, and open the next hop's transaction again without them."""
+        by_finding: dict[Finding, list[Address]] = {}
+        for address in self.recipients:
+            if address in verdict.refused:
+                by_finding.setdefault(verdict.refused[address], []).append(address)
+        for found, addresses in by_finding.items():
+            outcome = Outcome.REJECT if found.reply.code >= 500 else Outcome.DEFER
+            refusal = Verdict(outcome, (found,), found)
+            reply = found.reply.with_reference(self.reference)
+            await self._pipeline.journal.append(
+                self._decision("data", refusal, reply, body, message, recipients=addresses)
+            )
+        assert self._onward is not None
+        self._onward.leave_out({at for at, address in enumerate(self.recipients) if address in verdict.refused})
+        self.recipients = [address for address in self.recipients if address not in verdict.refused]
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
         if current is not None and current.entry.standing.status == "suspended":
@@ -282,7 +331,7 @@ class Transaction:
         passed = [
             _written(key, value)
             for key, value in self._path.parameters.items()
-            if key != "AUTH" and (key not in _DISPENSABLE or _DISPENSABLE[key] in offered)
+            if key not in ("AUTH", "PRDR") and (key not in _DISPENSABLE or _DISPENSABLE[key] in offered)
         ]
         if "AUTH" in self._path.parameters and self.hop.authenticates:
             passed.append("AUTH=<>")

@@ -4,7 +4,7 @@ Before DATA nothing is at stake: a session that is lost is replaced once, one th
 and MAIL and the accepted RCPTs are said again when they are needed (design decision 2.2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from filters.model import Reply
 from gateway.nexthop.answers import MAX_SHOWN, Answer
@@ -87,6 +87,13 @@ class Envelope:
                 return answers[-1]
             self.spend_replay(answers)
             fresh = True
+
+    def leave_out(self, positions: Collection[int]) -> None:
+        """Forget accepted recipients, by their position; the others are asked for again when the link is needed."""
+        kept = [at for at in range(len(self.accepted)) if at not in positions]
+        self.accepted = [self.accepted[at] for at in kept]
+        self._lines = [self._lines[at] for at in kept]
+        self.reset()
 
     async def ready(self) -> Link:
         """The link on which MAIL and all accepted RCPTs stand."""

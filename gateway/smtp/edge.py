@@ -147,7 +147,7 @@ class Edge:
         offered = self.pipeline.offered(encrypted=encrypted)
         words = ["PIPELINING", f"SIZE {self.pipeline.size_limit}"]
         words += [word for word in (*PASSED_THROUGH, "REQUIRETLS") if word in offered]
-        words.append("CHUNKING")
+        words += ["CHUNKING", "PRDR"]
         if listener.tls == "starttls" and not encrypted:
             words.append("STARTTLS")
         if self.offers_auth(listener, encrypted=encrypted):

@@ -50,6 +50,7 @@ _MAIL: Mapping[str, tuple[str, _Check, str]] = {
     "BODY": ("", lambda value: value.upper() in ("7BIT", "8BITMIME"), "BODY is 7BIT or 8BITMIME"),
     "SMTPUTF8": ("SMTPUTF8", lambda value: not value, "SMTPUTF8 takes no value"),
     "AUTH": ("", lambda value: value == "<>" or _xtext(value), "AUTH is an address in xtext, or <>"),
+    "PRDR": ("", lambda value: not value, "PRDR takes no value"),
     "RET": ("DSN", lambda value: value.upper() in ("FULL", "HDRS"), "RET is FULL or HDRS"),
     "ENVID": ("DSN", _xtext, "ENVID is printable xtext"),
     "REQUIRETLS": ("REQUIRETLS", lambda value: not value, "REQUIRETLS takes no value"),

@@ -7,7 +7,6 @@ without enhanced codes, the exception handler (500 with the exception's text), A
 import asyncio
 import logging
 import re
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -40,10 +39,6 @@ _REPLIES_HELD = 100
 _CHUNK = re.compile(r"(?P<size>[0-9]{1,20})(?: +(?P<last>LAST))?\Z", re.IGNORECASE)
 _MOST_SKIPPED = 4
 """Of the size limit: a chunk of up to so much is read and thrown away before it is refused."""
-_TCP_CLOSE = 7
-"""The state of a connection after a reset, in the kernel's TCP_INFO."""
-_RESET_SECONDS = 1.0
-"""How long a client that closed its side is watched: a reset tells that it closed both."""
 
 
 class Session(Connection):
@@ -391,39 +386,9 @@ class Session(Connection):
         closing = await self._transaction.finish(body)
         self._transaction, told = None, False
         try:
-            told = await self._tell(closing.reply)
+            told = await self._tell(*([replies.EACH_FOLLOWS, *closing.each] if closing.each else ()), closing.reply)
         finally:
             closing.conclude(told)
-
-    async def _tell(self, reply: Reply) -> bool:
-        """Answer the final dot; whether the client was there to hear it.
-
-        A client that closed its side may still read, and gets its reply; if it has closed both, its system answers that
-        with a reset.
-        """
-        half_closed = self._ended
-        if self.transport is None or self.transport.is_closing():
-            return False
-        self._reset_timeout()
-        self._say(reply)
-        try:
-            await self._flush()
-        except Gone:
-            return False
-        if half_closed and self.transport is not None:
-            await asyncio.sleep(_RESET_SECONDS)
-            return not self._was_reset()
-        return self.transport is not None
-
-    def _was_reset(self) -> bool:
-        """Whether the client's system has refused what was sent."""
-        if self.transport is None:
-            return True
-        client = self.transport.get_extra_info("socket")
-        if client is None or self._tls is not None:
-            return True
-        state: int = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        return state == _TCP_CLOSE or client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     def _protocol(self) -> str:
         if not self._extended:

@@ -64,7 +64,7 @@ class Clock:
         return self.now
 
 
-_ENHANCED_FREE = re.compile(r"220 \S+ ESMTP|250[ -]|354 |334 ")
+_ENHANCED_FREE = re.compile(r"220 \S+ ESMTP|250[ -]|35[34] |334 ")
 
 
 class ReplyLinter:

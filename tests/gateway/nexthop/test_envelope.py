@@ -137,3 +137,14 @@ async def test_requiretls_is_no_offer_without_a_verified_certificate(
     async with Smtpd(tls=certificate.context, keywords=["REQUIRETLS", "DSN"]) as server:
         hop = await make_hop(server, tls="opportunistic")
         assert "DSN" in hop.offer.extensions and "REQUIRETLS" not in hop.offer.extensions
+
+
+async def test_recipients_left_out_are_not_said_again(make_hop: MakeHop) -> None:
+    async with Smtpd() as server:
+        hop = await make_hop(server)
+        transaction = await opened(hop, [*NAMES, NAMES[0]])
+        transaction.leave_out({0})
+        assert transaction.accepted == [NAMES[1], NAMES[0]]
+        assert (await send(transaction)).outcome == "accepted"
+        assert server.messages[0].recipients == (NAMES[1], NAMES[0])
+        assert server.commands.count("RSET") == 1
