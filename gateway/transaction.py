@@ -219,11 +219,13 @@ class Transaction:
     def _with_refused(self, verdict: Verdict) -> Verdict:
         """What it means that single recipients are refused: with PRDR the rest get the message, else nobody does."""
         prdr = "PRDR" in self._path.parameters
-        if prdr and not all(address in verdict.refused for address in self.recipients):
+        found = [verdict.refused[address] for address in self.recipients if address in verdict.refused]
+        if not found:
+            return replace(verdict, refused={})
+        if prdr and len(found) < len(self.recipients):
             return verdict
         # All are refused. Then the last reply is the worst, but with PRDR a 4xx for one of them: a 5xx would overrule
         # the reply that client had for that one.
-        found = [verdict.refused[address] for address in self.recipients if address in verdict.refused]
         decisive = (min if prdr else max)(found, key=lambda finding: finding.reply.code)
         outcome = Outcome.REJECT if decisive.reply.code >= 500 else Outcome.DEFER
         return Verdict(outcome, (*verdict.findings, *dict.fromkeys(found)), decisive, verdict.refused if prdr else {})

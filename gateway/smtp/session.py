@@ -36,6 +36,16 @@ log = logging.getLogger("postern.smtp")
 _HANDSHAKE_SECONDS = 30.0
 _REPLIES_HELD = 100
 """Replies to a pipelined group that may wait for its end; then the client must read."""
+_MOST_ERRORS = 25
+"""Malformed commands and unknown recipients, less the recipients accepted since: the next command gets 421 (R-044). A
+list of which some addresses are gone passes; who tries out addresses does not."""
+_COUNTED = re.compile(rb"500 5\.5\.2 |501 5\.[15]\.|504 |555 |55\d 5\.1\.(?:1|2|3|6|10) ")
+"""Replies that count as errors. An unknown command, a command out of order and a cancelled AUTH do not, and policy's
+refusals never do (design decision 2.9): behind one MAIL refused by policy come all the RCPTs of its group."""
+_MOST_COMMANDS = 100
+"""Commands other than those of a transaction that may stand between a customer's MAIL and the next."""
+_LONGEST_SECONDS = 3600.0
+"""Of a session; one with an open transaction gets as much again to end it."""
 _CHUNK = re.compile(r"(?P<size>[0-9]{1,20})(?: +(?P<last>LAST))?\Z", re.IGNORECASE)
 _MOST_SKIPPED = 4
 """Of the size limit: a chunk of up to so much is read and thrown away before it is refused."""
@@ -54,6 +64,9 @@ class Session(Connection):
         self._offered: frozenset[str] = frozenset()
         """The next hop's extensions that EHLO passed on to this client."""
         self._transaction: Transaction | None = None
+        self._since = self.loop.time()
+        self._errors = self._commands = 0
+        """Towards `_MOST_ERRORS` and `_MOST_COMMANDS`."""
         self._body: Body | None = None
         """What has come of a message by BDAT."""
 
@@ -78,10 +91,17 @@ class Session(Connection):
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
                 line = await self._inbox.line(MAX_COMMAND)
+                over = self._over()
+                if over is not None and line != b"QUIT":
+                    self._say(over)
+                    await self._flush()
+                    return
                 if isinstance(line, Reply):
                     self._say(line)
                 else:
                     await self._command(line)
+                if self._out and _COUNTED.match(self._out[-1]):
+                    self._errors += 1
                 if len(self._out) > _REPLIES_HELD:
                     await self._flush()
             self._say(replies.SHUTTING_DOWN)
@@ -95,12 +115,23 @@ class Session(Connection):
             await self._abandon()
             self.hang_up()
 
+    def _over(self) -> Reply | None:
+        """Why this session is to end before its next command; None while it may go on."""
+        if self._errors >= _MOST_ERRORS:
+            return replies.TOO_MANY_ERRORS
+        if self._commands > _MOST_COMMANDS:
+            return replies.TOO_MANY_COMMANDS
+        longest = _LONGEST_SECONDS if self._transaction is None else 2 * _LONGEST_SECONDS
+        return replies.SESSION_TOO_LONG if self.loop.time() - self._since > longest else None
+
     async def _command(self, line: bytes) -> None:
         try:
             verb, argument = split_command(line)
         except SyntaxFault as fault:
             self._say(Reply(500, "5.5.2", str(fault)))
             return
+        if verb not in _OF_A_TRANSACTION:
+            self._commands += 1
         method = _COMMANDS.get(verb)
         if method is None:
             self._say(replies.NO_COMMAND)
@@ -284,7 +315,9 @@ class Session(Connection):
             self._edge.refused_stranger(peer[0], replies.AUTH_REQUIRED.code)
             tls_first = self._listener.tls == "starttls" and self._tls is None
             self._say(replies.TLS_FIRST if tls_first else replies.AUTH_REQUIRED.reply)
+            self._commands += 1
             return
+        self._commands = 0
         client = Client(
             peer[0],
             peer[1],
@@ -316,7 +349,10 @@ class Session(Connection):
         except SyntaxFault as fault:
             self._say(replies.syntax(str(fault), "5.1.3" if isinstance(fault, PathFault) else "5.5.4"))
             return
-        self._say(await self._transaction.rcpt(path))
+        reply = await self._transaction.rcpt(path)
+        if self._errors and reply.positive:
+            self._errors -= 1
+        self._say(reply)
 
     async def smtp_DATA(self, argument: str) -> None:  # noqa: N802
         """DATA (RFC 5321 section 4.1.1.4); the reply to the final dot comes from the pipeline."""
@@ -397,6 +433,7 @@ class Session(Connection):
         return "ESMTP" + ("S" if self._tls else "") + with_auth
 
 
+_OF_A_TRANSACTION = frozenset(("MAIL", "RCPT", "DATA", "BDAT"))
 _COMMANDS: dict[str, Callable[[Session, str], Awaitable[None]]] = {
     name.removeprefix("smtp_"): getattr(Session, name) for name in vars(Session) if name.startswith("smtp_")
 }

@@ -2,7 +2,8 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
 
     == what is shown                  a new connection
     from 127.0.0.2                    optional: the client's address (127.0.0.2 is customer nets)
-    listener 1                        optional: which listener of the test's gateway (0 clear, 1 STARTTLS, 2 TLS)
+    listener 1                        optional: which listener of the test's gateway; `starttls` and `implicit` name
+                                      the first of that kind
     next-hop RCPT 550 5.1.1 Unknown   optional: what the next hop does at a moment (tests/rig/smtpd.py)
     C: MAIL FROM:<ann@acme.example>   the client sends this line and CRLF
     C raw: a\nb\r\n                   the client sends these octets, backslash escapes read, nothing added
@@ -87,14 +88,16 @@ class Player:
             if word == "from":
                 source = value
             elif word == "listener":
-                listener = int(value)
+                kinds = [each.tls for each in self._gateway.settings.smtp.listeners]
+                listener = int(value) if value.isdigit() else kinds.index(value)  # type: ignore[arg-type]
             else:
                 moment, _, act = value.partition(" ")
                 self._hop.on(moment, act or None)
         host, _, port = self._gateway.smtp_addresses[listener].rpartition(":")
+        implicit = self._gateway.settings.smtp.listeners[listener].tls == "implicit"
         before = len(self._hop.accepted)
         self._reader, self._writer = await asyncio.open_connection(
-            host.strip("[]"), int(port), local_addr=(source, 0), ssl=_trusting() if listener == 2 else None
+            host.strip("[]"), int(port), local_addr=(source, 0), ssl=_trusting() if implicit else None
         )
         try:
             assert (await self._read()).startswith("220 ")
