@@ -26,7 +26,7 @@ from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Body, Wire
-from gateway.smtp.wire import Path, stuff
+from gateway.smtp.wire import LineRepair, Path, stuff
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
@@ -88,6 +88,8 @@ class Transaction:
         self.hop = pipeline.hops.get(
             identity.credential.next_hop or identity.entry.customer.next_hop or _first(pipeline.hops)
         )
+        self.repair = LineRepair() if identity.credential.normalise_bare_lf else None
+        """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._recording = False
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
@@ -205,6 +207,9 @@ class Transaction:
             pipeline.clock(),
         )
         change = transform.change(message, trace, pipeline.own_names)
+        if self.repair is not None and self.repair.mended:
+            mended = f"made CRLF of {self.repair.mended} bare CR or LF"
+            change = replace(change, modifications=(*change.modifications, mended))
         if body.completed:
             change = replace(change, modifications=(*change.modifications, "added CRLF at the end"))
         if self._path.parameters.get("AUTH", "<>") != "<>":

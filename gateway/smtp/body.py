@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.smtp.wire import LineCheck, Unstuffer, stuff
+from gateway.smtp.wire import LineCheck, LineRepair, Unstuffer, stuff
 
 IN_MEMORY = 256 * 1024
 """Octets up to which a body stays in memory."""
@@ -40,6 +40,9 @@ class Body:
     DATA, whose end only a whole line can have before it: then a CRLF is added (`completed`). DKIM signatures hold, for
     both ways to canonicalise a body add the same (RFC 6376 section 3.4.3, 3.4.4).
 
+    With a `repair` lines that end otherwise than in CRLF are mended before anything looks at them, dots included: who
+    ends lines in LF puts the dots of transparency on such lines.
+
     `fault` is "", or why the message is refused whatever it says: "bare CR", "bare LF", "NUL", "size", "room".
     After "size" or "room" further octets are counted and dropped.
     """
@@ -55,13 +58,16 @@ class Body:
         "_map",
         "_on_disk",
         "_parts",
+        "_repair",
         "_unstuff",
         "completed",
         "fault",
         "size",
     )
 
-    def __init__(self, budget: Budget, limit: int, folder: Path | None, *, stuffed: bool = True) -> None:
+    def __init__(
+        self, budget: Budget, limit: int, folder: Path | None, *, stuffed: bool = True, repair: LineRepair | None = None
+    ) -> None:
         self._budget, self._limit, self._folder = budget, limit, folder
         self._parts: list[bytes] = []
         self._file: BinaryIO | None = None
@@ -69,6 +75,7 @@ class Body:
         self._on_disk = 0
         self._check, self._digest = LineCheck(), hashlib.sha256()
         self._unstuff = Unstuffer() if stuffed else None
+        self._repair = repair
         self._cut_off = False
         """By BDAT: so far it ends within a line."""
         self.completed = False
@@ -79,6 +86,8 @@ class Body:
 
     def add(self, chunk: bytes) -> None:
         """The next octets as received, without the end-of-data mark."""
+        if self._repair is not None:
+            chunk = self._repair.feed(chunk)
         self._check.feed(chunk)
         if self._unstuff is not None:
             self._keep(self._unstuff.feed(chunk))
@@ -88,6 +97,9 @@ class Body:
 
     def end(self) -> None:
         """All octets have come. Sets `fault`."""
+        if self._repair is not None:
+            held, self._repair = self._repair.end(), None
+            self.add(held)
         if self._unstuff is not None:
             self._keep(self._unstuff.end())
         self._check.end()

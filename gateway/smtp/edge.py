@@ -21,6 +21,7 @@ from gateway.pipeline import Pipeline
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
 from gateway.smtp.parameters import PASSED_THROUGH
+from gateway.smtp.wire import LineRepair
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
@@ -162,9 +163,10 @@ class Edge:
         """The listener's TLS context."""
         return self._contexts[listener.address]
 
-    def new_body(self, *, stuffed: bool) -> Body:
+    def new_body(self, *, stuffed: bool, repair: LineRepair | None) -> Body:
         """An empty body within the bounds of this process; `stuffed` is false for BDAT."""
-        return Body(self.pipeline.budget, self.pipeline.size_limit, self._body_folder, stuffed=stuffed)
+        limit = self.pipeline.size_limit
+        return Body(self.pipeline.budget, limit, self._body_folder, stuffed=stuffed, repair=repair)
 
     def refused_stranger(self, address: str, code: str) -> None:
         """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""

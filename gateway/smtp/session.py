@@ -364,7 +364,8 @@ class Session(Connection):
             self._say(refusal)
             return
         self._say("354 End data with <CRLF>.<CRLF>")
-        body = self._edge.new_body(stuffed=True)
+        assert self._transaction is not None
+        body = self._edge.new_body(stuffed=True, repair=self._transaction.repair)
         try:
             self._pace_from = (self.loop.time(), self._octets_in)
             await self._inbox.message(body)
@@ -388,8 +389,8 @@ class Session(Connection):
             await self._flush()
             raise Gone
         refusal = self._no_message_now()
-        if refusal is None and self._body is None:
-            self._body = self._edge.new_body(stuffed=False)
+        if refusal is None and self._body is None and self._transaction is not None:
+            self._body = self._edge.new_body(stuffed=False, repair=self._transaction.repair)
         self._pace_from = (self.loop.time(), self._octets_in)
         await self._inbox.chunk(size, self._body)
         self._pace_from = None

@@ -29,7 +29,10 @@ CUSTOMERS: list[dict[str, Any]] = [
         "id": "acme",
         "name": "Acme Ltd",
         "domains": ["acme.example", "news.acme.example", "xn--bcher-kva.example"],
-        "credentials": [{"username": "acme-app", "password_hash": HASH}],
+        "credentials": [
+            {"username": "acme-app", "password_hash": HASH},
+            {"username": "acme-old", "password_hash": HASH, "normalise_bare_lf": True},
+        ],
     },
     {
         "id": "nets",

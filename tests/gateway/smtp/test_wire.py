@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.smtp.wire import (
     LineCheck,
+    LineRepair,
     Path,
     PathFault,
     SyntaxFault,
@@ -229,3 +230,15 @@ def test_a_dot_that_was_not_put_on_is_taken_off_all_the_same() -> None:
 
 def test_a_first_dot_that_starts_no_line_stays() -> None:
     assert stuff(b".a\r\n.b", line_start=False) == b".a\r\n..b"
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b""]), max_size=12), st.integers(1, 5))
+def test_line_repair_is_the_same_over_any_cutting(parts: list[bytes], step: int) -> None:
+    data, repair = b"".join(parts), LineRepair()
+    found = b"".join(repair.feed(data[at : at + step]) for at in range(0, len(data), step)) + repair.end()
+    assert found == b"\r\n".join(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
+    check = LineCheck()
+    check.feed(found)
+    check.end()
+    assert check.fault == ""
+    assert (repair.mended > 0) == (found != data)
