@@ -7,10 +7,12 @@ all sessions hold together is bounded by a Budget.
 import hashlib
 import mmap
 import tempfile
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.smtp.mime import MOST_HYPHENS
 from gateway.smtp.wire import LineCheck, LineRepair, Unstuffer, stuff
 
 IN_MEMORY = 256 * 1024
@@ -54,6 +56,7 @@ class Body:
         "_digest",
         "_file",
         "_folder",
+        "_last",
         "_limit",
         "_map",
         "_on_disk",
@@ -62,6 +65,7 @@ class Body:
         "_unstuff",
         "completed",
         "fault",
+        "hyphens",
         "size",
     )
 
@@ -80,6 +84,10 @@ class Body:
         """By BDAT: so far it ends within a line."""
         self.completed = False
         """It ended within a line, and CRLF was put at its end; `sha256` is without."""
+        self._last = b""
+        """The last two octets so far."""
+        self.hyphens = array("Q")
+        """Offsets at which lines begin with two hyphens, as the parts of a multipart do: the first `MOST_HYPHENS`."""
         self.fault = ""
         self.size = 0
         """Octets of the message, dots taken off."""
@@ -117,6 +125,7 @@ class Body:
             self._drop("size")
             return
         self._digest.update(data)
+        self._note_hyphens(data)
         if self._file is None and self.size <= IN_MEMORY:
             if self._budget.memory_used + len(data) > self._budget.memory:
                 self._drop("room")
@@ -133,6 +142,18 @@ class Body:
             self._spill(data)
         except OSError:
             self._drop("room")
+
+    def _note_hyphens(self, data: bytes) -> None:
+        """Looked for as the octets come: to search a large body whole would keep all other sessions waiting."""
+        if self._last[-1:] in (b"\n", b"-") and len(self.hyphens) < MOST_HYPHENS:
+            at = (self._last + data[:2]).find(b"\n--")
+            if at >= 0:
+                self.hyphens.append(self.size - len(data) - len(self._last) + at + 1)
+        self._last = data[-2:] if len(data) > 1 else self._last[-1:] + data
+        at = data.find(b"\n--")
+        while at >= 0 and len(self.hyphens) < MOST_HYPHENS:
+            self.hyphens.append(self.size - len(data) + at + 1)
+            at = data.find(b"\n--", at + 3)
 
     def _spill(self, data: bytes) -> None:
         if self._file is None:

@@ -118,12 +118,17 @@ LOOP = Refusal(
     "A message that passed too many servers goes round in a loop (RFC 5321 section 6.3).",
     "Look for two servers that forward to each other.",
 )  # fmt: skip
+MIME_BOUNDS = Refusal(
+    "MIME-BOUNDS", "MOD-2.6", Reply(554, "5.6.0", "Too many MIME parts, or nested too deep"),
+    "The parts of a message and how deep they nest are bounded (R-046).",
+    "Send fewer attachments, or forward fewer messages within messages.",
+)  # fmt: skip
 NEXT_HOP = Refusal(
     "NEXT-HOP", "MOD-2.6", Reply(550, "5.1.1", "Refused by the next hop"),
     "The next hop refused this recipient or message; its reply stands in the record.",
     "Read the reply; it is about the recipient's address or mailbox, or the message.",
 )  # fmt: skip
-REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, NEXT_HOP)
+REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, MIME_BOUNDS, NEXT_HOP)
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}
 """`Body.fault` -> refusal; "room" is our own fault and no refusal."""
