@@ -8,7 +8,7 @@ import hashlib
 import mmap
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +56,7 @@ class Body:
         "_digest",
         "_file",
         "_folder",
+        "_hyphens",
         "_last",
         "_limit",
         "_map",
@@ -65,7 +66,6 @@ class Body:
         "_unstuff",
         "completed",
         "fault",
-        "hyphens",
         "size",
     )
 
@@ -85,9 +85,7 @@ class Body:
         self.completed = False
         """It ended within a line, and CRLF was put at its end; `sha256` is without."""
         self._last = b""
-        """The last two octets so far."""
-        self.hyphens = array("Q")
-        """Offsets at which lines begin with two hyphens, as the parts of a multipart do: the first `MOST_HYPHENS`."""
+        """Of a body in a file: its last two octets so far."""
         self.fault = ""
         self.size = 0
         """Octets of the message, dots taken off."""
@@ -125,7 +123,6 @@ class Body:
             self._drop("size")
             return
         self._digest.update(data)
-        self._note_hyphens(data)
         if self._file is None and self.size <= IN_MEMORY:
             if self._budget.memory_used + len(data) > self._budget.memory:
                 self._drop("room")
@@ -143,16 +140,26 @@ class Body:
         except OSError:
             self._drop("room")
 
-    def _note_hyphens(self, data: bytes) -> None:
-        """Looked for as the octets come: to search a large body whole would keep all other sessions waiting."""
-        if self._last[-1:] in (b"\n", b"-") and len(self.hyphens) < MOST_HYPHENS:
+    def hyphens(self) -> Sequence[int]:
+        """Offsets at which lines begin with two hyphens, as the parts of a multipart do: the first `MOST_HYPHENS`.
+
+        Of a body in a file they were noted as it came in: to search it whole would keep all other sessions waiting.
+        """
+        if self._file is None:
+            self._hyphens, self._last = array("Q"), b""
+            self._note_hyphens(bytes(self.view()), 0)
+        return self._hyphens
+
+    def _note_hyphens(self, data: bytes, start: int) -> None:
+        found = self._hyphens
+        if self._last[-1:] in (b"\n", b"-") and len(found) < MOST_HYPHENS:
             at = (self._last + data[:2]).find(b"\n--")
             if at >= 0:
-                self.hyphens.append(self.size - len(data) - len(self._last) + at + 1)
+                found.append(start - len(self._last) + at + 1)
         self._last = data[-2:] if len(data) > 1 else self._last[-1:] + data
         at = data.find(b"\n--")
-        while at >= 0 and len(self.hyphens) < MOST_HYPHENS:
-            self.hyphens.append(self.size - len(data) + at + 1)
+        while at >= 0 and len(found) < MOST_HYPHENS:
+            found.append(start + at + 1)
             at = data.find(b"\n--", at + 3)
 
     def _spill(self, data: bytes) -> None:
@@ -164,6 +171,8 @@ class Body:
             self._budget.memory_used -= len(held)
             self._parts.clear()
             data = held + data
+            self._hyphens = array("Q")
+        self._note_hyphens(data, self.size - len(data))
         left = memoryview(data)
         while left:
             written = self._file.write(left)

@@ -1,12 +1,11 @@
 """How many MIME parts a message has and how deep they nest (R-046). Pure.
 
-Nothing is searched here: where lines begin with two hyphens the body has noted as it came in (`Body.hyphens`), and only
-those are looked at, with the header block behind each. A message that is not composite costs one look at its
-Content-Type.
+Nothing large is searched here: the body knows where lines begin with two hyphens (`Body.hyphens`), and only those are
+looked at, with the header block behind each. A message that is not composite costs one look at its Content-Type.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from mmap import mmap
 
 from filters.message import Message
@@ -21,26 +20,27 @@ _CONTENT_TYPE = re.compile(rb"(?:\A|\n)content-type[ \t]*:((?:[^\r\n]|\r\n[ \t])
 _BOUNDARY = re.compile(rb"""\bboundary\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]++))""", re.IGNORECASE)
 
 
-def excess(message: Message, hyphens: Sequence[int], max_parts: int, max_depth: int) -> str:
+def excess(message: Message, hyphens: Callable[[], Sequence[int]], max_parts: int, max_depth: int) -> str:
     """What is too much, as evidence; "" where nothing is.
 
-    `hyphens`: offsets at which lines begin with two hyphens, in order. Depth counts multiparts and messages within
-    messages; a message that is not composite has none.
+    `hyphens` gives the offsets at which lines begin with two hyphens, in order. Depth counts multiparts and messages
+    within messages; a message that is not composite has none.
     """
     fields = message.all("content-type")
     if not fields or _kind(fields[0].value) is None:
         return ""
-    depth, boundary = _inside(message.raw, 0, max_depth)
+    depth, boundary = _inside(message.raw, 0, max_depth, fields[0].value)
     if depth > max_depth:
         return f"nested more than {max_depth} deep"
     if boundary is None:
         return ""
-    if len(hyphens) >= MOST_HYPHENS:
+    lines = hyphens()
+    if len(lines) >= MOST_HYPHENS:
         return f"{MOST_HYPHENS} lines or more that begin with two hyphens"
     raw, parts = message.raw, 0
     levels = [(boundary, depth)]
     innermost = {boundary: 0}
-    for at in hyphens:
+    for at in lines:
         line = bytes(raw[at + 2 : at + _LONGEST_DELIMITER]).partition(b"\r\n")[0].rstrip(b" \t")
         which = innermost.get(line)
         if which is None:
@@ -66,24 +66,35 @@ def excess(message: Message, hyphens: Sequence[int], max_parts: int, max_depth: 
     return ""
 
 
-def _inside(raw: bytes | mmap, at: int, most: int) -> tuple[int, bytes | None]:
-    """How many levels the header block at an offset opens, and the boundary of a multipart it ends in."""
+def _inside(raw: bytes | mmap, at: int, most: int, value: bytes | None = None) -> tuple[int, bytes | None]:
+    """How many levels the header block at an offset opens, and the boundary of a multipart it ends in.
+
+    `value` is that of its Content-Type where it is known.
+    """
     depth = 0
     while depth <= most:
         block = bytes(raw[at : at + _LONGEST_HEADER])
         end = 0 if block.startswith(b"\r\n") else block.find(b"\r\n\r\n")
-        found = _CONTENT_TYPE.search(block if end < 0 else block[:end])
-        kind = _kind(found[1]) if found else None
-        if kind is None or found is None:
+        if value is None:
+            block = block if end < 0 else block[:end]
+            plain = block.lower()
+            # Most parts are leaves: those cost no pattern.
+            leaf = b"multipart/" not in plain and b"message/" not in plain
+            found = None if leaf else _CONTENT_TYPE.search(block)
+            value = found[1] if found else b""
+        kind = _kind(value)
+        if kind is None:
             break
         depth += 1
         if kind == b"multipart":
-            named = _BOUNDARY.search(found[1])
+            named = _BOUNDARY.search(value)
             boundary = (named[1] or named[2] or b"") if named else b""
-            return depth, re.sub(rb"\\(.)", rb"\1", boundary).rstrip() or None
+            if b"\\" in boundary:
+                boundary = re.sub(rb"\\(.)", rb"\1", boundary)
+            return depth, boundary.rstrip() or None
         if end < 0:
             break
-        at += end + 4
+        at, value = at + end + 4, None
     return depth, None
 
 

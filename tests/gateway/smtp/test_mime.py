@@ -108,6 +108,14 @@ def test_text_that_is_not_composite_may_hold_any_lines() -> None:
     assert judged(multipart(TEXT + b"-- comment\r\n" * MOST_HYPHENS)).startswith("10000 lines or more")
 
 
+@pytest.mark.parametrize("step", [1, 5, 65_536])
+def test_lines_with_hyphens_are_found_in_a_body_in_a_file(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.smtp.body.IN_MEMORY", 9)
+    assert judged(multipart(*[TEXT] * 10), step=step) == ""
+    assert judged(multipart(*[TEXT] * 11), step=step) == "more than 10 parts"
+    assert judged(nested(6), step=step) == "nested more than 5 deep"
+
+
 @given(st.lists(st.sampled_from([b"\r\n", b"--", b"-", b"a", b"\r\n--"]), max_size=30), st.integers(1, 9))
 def test_lines_with_hyphens_are_found_in_any_cutting(parts: list[bytes], step: int) -> None:
     data = b"".join(parts) + b"\r\n"
@@ -115,7 +123,7 @@ def test_lines_with_hyphens_are_found_in_any_cutting(parts: list[bytes], step: i
     for at in range(0, len(data), step):
         body.add(data[at : at + step])
     body.end()
-    assert list(body.hyphens) == [found.start() + 1 for found in re.finditer(rb"\n--", data)]
+    assert list(body.hyphens()) == [found.start() + 1 for found in re.finditer(rb"\n--", data)]
     body.close()
 
 
