@@ -1,5 +1,6 @@
 """Every SMTP dialogue in tests/dialogs, over real sockets, against a whole gateway."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,6 +51,16 @@ async def test_dialog(dialog: Dialog, up: tuple[Gateway, Smtpd]) -> None:
     gateway, hop = up
     hop.forget()
     await Player(gateway, hop).play(dialog)
+
+
+ROWS = (20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 40, 41, 44, 46, 49)
+"""Rows of the conformance list that one connection can show. The others are about time, load and death: R-039, R-045 and
+R-048 are shown in tests/gateway/smtp/test_session.py and tests/regress, R-042 and R-047 in tests/e2e."""
+
+
+def test_each_row_of_the_conformance_list_has_its_dialogue() -> None:
+    shown = {int(number) for dialog in ALL for number in re.findall(r"R-(\d{3})", dialog.title)}
+    assert set(ROWS) - shown == set()
 
 
 def test_titles_differ() -> None:
