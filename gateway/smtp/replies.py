@@ -39,7 +39,7 @@ MAIL_FIRST = Reply(503, "5.5.1", "Send MAIL first")
 RCPT_FIRST = Reply(503, "5.5.1", "Send RCPT first")
 BDAT_SYNTAX = Reply(501, "5.5.4", "BDAT needs a number of octets, and LAST for the last chunk")
 BDAT_BEGUN = Reply(503, "5.5.1", "The message has begun by BDAT; send BDAT or RSET")
-BDAT_TOO_LARGE = Reply(552, "5.3.4", "Chunk is far larger than the limit given in EHLO")
+BDAT_TOO_LARGE = Reply(552, "5.3.4", "Chunk is far larger than can be meant")
 EACH_FOLLOWS = "353 A reply for each recipient follows, then one for the message"
 """PRDR. No Reply: like 354 it is not the last word, and has no enhanced status code."""
 NO_VALID_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")

@@ -127,6 +127,19 @@ def test_lines_with_hyphens_are_found_in_any_cutting(parts: list[bytes], step: i
     body.close()
 
 
+PIECES = [
+    b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: message/rfc822\r\n", b'boundary="', b"\r\n", b"--b",
+    b"--", b"content-type:", b";", b"multipart/", b"\\", b'"', b" ", b"=b", b"\xff",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_whatever_a_message_holds_it_is_judged(parts: list[bytes]) -> None:
+    assert judged(PIECES[0] + b"".join(parts) + b"\r\n", parts=3, depth=2) in (
+        "", "more than 3 parts", "nested more than 2 deep",
+    )  # fmt: skip
+
+
 def test_a_large_message_and_the_worst_one_take_little_time() -> None:
     large = multipart(TEXT, b"Content-Type: image/png\r\n\r\n" + (b"A" * 76 + b"\r\n") * (20 * IN_MEMORY // 78))
     worst = multipart(TEXT, *[multipart(TEXT, boundary=f"c{level}") for level in range(2000)])
