@@ -112,7 +112,9 @@ class Transaction:
         )
         if wrong is not None:
             return wrong
-        if len(self.recipients) >= self._pipeline.policy.message.max_recipients:
+        most = self._pipeline.policy.message.max_recipients
+        # Those that are refused are bounded too: each is asked of the next hop, and may stand in the audit.
+        if len(self.recipients) >= most or self.asked > 2 * most:
             return replies.TOO_MANY_RECIPIENTS
         if not address.ascii_only and "SMTPUTF8" not in self._path.parameters:
             return replies.UTF8_RECIPIENT
