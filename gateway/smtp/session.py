@@ -50,7 +50,7 @@ _CHUNK = re.compile(r"(?P<size>[0-9]{1,20})(?: +(?P<last>LAST))?\Z", re.IGNORECA
 _MOST_SKIPPED = 4
 """Of the size limit: a chunk of up to so much is read and thrown away before it is refused."""
 _MOST_SKIPPED_OF_STRANGERS = 64 * 1024
-"""Octets. Who has not said MAIL as a customer has no group of commands in which a larger chunk could stand."""
+"""Octets. Who has said no MAIL that was taken has no group of commands in which a larger chunk could stand."""
 
 
 class Session(Connection):
@@ -386,7 +386,8 @@ class Session(Connection):
             self._say(replies.BDAT_SYNTAX)
             return
         size, last = int(found["size"]), bool(found["last"])
-        limit = self._edge.pipeline.size_limit * _MOST_SKIPPED if self._identity else _MOST_SKIPPED_OF_STRANGERS
+        stranger = self._identity is None and self._transaction is None
+        limit = _MOST_SKIPPED_OF_STRANGERS if stranger else _MOST_SKIPPED * self._edge.pipeline.size_limit
         if size > limit:
             self._say(replies.BDAT_TOO_LARGE)
             await self._flush()
