@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.smtp.body import IN_MEMORY, Body, Budget, Wire
-from gateway.smtp.wire import stuff
+from gateway.smtp.wire import LineRepair, stuff
 
 PLENTY = 1 << 30
 
@@ -207,4 +207,27 @@ def test_many_small_chunks_are_not_kept_apart() -> None:
         body.add(b"xy")
     assert len(body._parts) <= 65
     assert body.size == 20_000
+    body.close()
+
+
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\r\n.\r\n", b"\n.\n"]), max_size=12),
+    st.integers(1, 9),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_goes_out_is_whole_lines_without_an_end_of_data_among_them(
+    parts: list[bytes], step: int, stuffed: bool, mended: bool
+) -> None:
+    data = b"".join(parts)
+    body = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=stuffed, repair=LineRepair() if mended else None)
+    for at in range(0, len(data), step):
+        body.add(data[at : at + step])
+    body.end()
+    assert not (mended and body.fault)
+    if not body.fault and (not stuffed or data.endswith(b"\r\n")):
+        wire = b"".join(Wire(body.view(), 0))
+        assert b"\r\n.\r\n" not in b"\r\n" + wire
+        assert not {10, 13} & set(wire.replace(b"\r\n", b""))
+        assert wire.endswith(b"\r\n") or not wire
     body.close()
