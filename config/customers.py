@@ -147,6 +147,8 @@ class Credential(Frozen):
     next_hop: str | None = None
     """A next hop of the settings; None takes the customer's."""
     forwarding: bool = False
+    normalise_bare_lf: bool = False
+    """Make CRLF of bare CR and LF in its messages, before any rule sees them, instead of refusing them."""
     limits: Limits = Limits()
 
     @property

@@ -44,6 +44,12 @@ class MessageBounds(Frozen):
     """Size in octets with CRLF, dots unstuffed (RFC 1870); the smaller of this and the next hop's is offered."""
     max_header_bytes: Annotated[int, Field(ge=16 * 1024, le=4 * 1024 * 1024)] = 256 * 1024
     """Octets of the header block."""
+    max_header_fields: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    """Fields in the header block."""
+    max_mime_parts: Annotated[int, Field(ge=10, le=100_000)] = 1000
+    """Parts of multiparts, whatever their depth."""
+    max_mime_depth: Annotated[int, Field(ge=5, le=200)] = 50
+    """Multiparts and messages within one another."""
     max_received: Annotated[int, Field(ge=10, le=1000)] = 100
     """Received fields; more is a loop (RFC 5321 section 6.3)."""
     max_recipients: Annotated[int, Field(ge=100, le=50_000)] = 1000

@@ -5,8 +5,8 @@ action wins. Values are checked when they are built, so that what exists is vali
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
@@ -155,3 +155,6 @@ class Verdict:
     """In the order of RULES; observed ones included."""
     decisive: Finding | None = None
     """The finding whose reply is given; None when accepted."""
+    refused: Mapping[Address, Finding] = field(default_factory=dict)
+    """Recipients that are refused though the message passes. A client that speaks PRDR is told of each; with any other
+    the message is refused whole."""

@@ -18,6 +18,9 @@ Postern has no queue. A client's transaction and the next hop's run in step:
                    <-     its answer behind our reference     <-   250
                           record the outcome
 
+Where the verdict refuses single recipients and the client speaks PRDR, the next hop's transaction is opened again with
+the rest before DATA, and the client gets one reply for each recipient; else the message is refused whole.
+
 So 250 is said only after the next hop said it, and `kill -9` at any instant loses nothing: the client still holds the
 message. What can happen is a duplicate, where the next hop took the message and the client was not told. Where we
 live to see that, the message is remembered and a byte-identical repeat is answered 250 without being sent again.
@@ -39,13 +42,13 @@ from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.repeats import Repeats
-from gateway.smtp import replies
+from gateway.smtp import parameters, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Client, Transaction
 from gateway.visit import Visit
 
-_PRESUMED = frozenset(("8BITMIME", "SMTPUTF8"))
+_PRESUMED = frozenset(parameters.PASSED_THROUGH)
 
 
 class Pipeline:
@@ -88,13 +91,17 @@ class Pipeline:
         bounce. Until it is reached each RCPT is 451."""
         return frozenset.intersection(*(hop.offer.extensions or _PRESUMED for hop in self.hops.values()))
 
+    def offered(self, *, encrypted: bool) -> frozenset[str]:
+        """The same for one session: REQUIRETLS belongs to a session in TLS (RFC 8689 section 2)."""
+        return self.extensions if encrypted else self.extensions - {"REQUIRETLS"}
+
     async def begin(self, client: Client, identity: Identity, path: Path) -> Transaction | Reply:
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""
         now = self.clock()
         current = self.directory.renewed(identity)
         if current is None:
             return replies.CREDENTIAL_CHANGED
-        wrong = self._wrong_parameter(path)
+        wrong = self._wrong_parameter(client, path)
         if wrong is not None:
             return wrong
         transaction = Transaction(self, client, current, path, now)
@@ -128,24 +135,14 @@ class Pipeline:
             return replies.SIZE.reply
         if self.budget.exhausted:
             return replies.NO_ROOM
-        return self._wrong_parameter(path) or Visit(self, client, None, path, self.clock(), turn_away)
+        return self._wrong_parameter(client, path) or Visit(self, client, None, path, self.clock(), turn_away)
 
-    def _wrong_parameter(self, path: Path) -> Reply | None:
+    def _wrong_parameter(self, client: Client, path: Path) -> Reply | None:
         """The reply to a MAIL parameter that is unknown, not offered or malformed; None when all are right."""
-        unknown = set(path.parameters) - {"SIZE", "BODY", "SMTPUTF8", "AUTH"}
-        needed = {"SMTPUTF8"} & set(path.parameters)
-        if path.parameters.get("BODY", "").upper() == "8BITMIME":
-            needed.add("8BITMIME")
-        if unknown or not needed <= self.extensions:
-            return replies.PARAMETER_UNKNOWN
-        size, body = path.parameters.get("SIZE", "0"), path.parameters.get("BODY", "7BIT").upper()
-        if not (size.isascii() and size.isdigit() and len(size) <= 20):
-            return replies.syntax("SIZE needs a number")
-        if body not in ("7BIT", "8BITMIME") or path.parameters.get("SMTPUTF8"):
-            return replies.syntax("BODY is 7BIT or 8BITMIME, SMTPUTF8 takes no value")
-        if path.address and not path.address.ascii_only and "SMTPUTF8" not in path.parameters:
+        wrong = parameters.wrong_in_mail(path, self.offered(encrypted=client.tls is not None), client.offered)
+        if wrong is None and path.address and not path.address.ascii_only and "SMTPUTF8" not in path.parameters:
             return replies.UTF8_SENDER
-        return None
+        return wrong
 
 
 def _declared(path: Path) -> int:

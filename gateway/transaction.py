@@ -6,7 +6,7 @@ The order of events and why it is so stands at the head of `gateway.pipeline`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,9 @@ from gateway.audit.record import without_local_parts
 from gateway.directory import Identity
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
-from gateway.smtp import refusals, replies
+from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Body, Wire
-from gateway.smtp.wire import Path, stuff
+from gateway.smtp.wire import LineRepair, Path, stuff
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
@@ -35,6 +35,8 @@ log = logging.getLogger("postern.pipeline")
 
 EMPTY = Message(b"")
 """The message while there is none."""
+_DISPENSABLE = {"SIZE": "SIZE", "BODY": "8BITMIME"}
+"""MAIL parameters that are left out where the next hop does not offer their extension: nothing is lost with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Client:
     """For Received: SMTP, ESMTP, ESMTPA, ESMTPS or ESMTPSA (RFC 3848)."""
     gone: Callable[[], bool] = lambda: False
     """Whether it has hung up by now."""
+    offered: frozenset[str] = frozenset()
+    """The next hop's extensions that its EHLO was answered with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Closing:
 
     reply: Reply
     conclude: Callable[[bool], None] = lambda told: None
+    each: Sequence[Reply] = ()
+    """With PRDR one for each accepted RCPT, in order, to be said before `reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class _Decided:
     reply: Reply
     change: transform.Change | None = None
     """None when the message is refused."""
+    refused: Mapping[Address, Reply] = field(default_factory=dict)
+    """Recipients that it does not go to, or that had another reply than the message."""
 
 
 class Transaction:
@@ -82,6 +90,8 @@ class Transaction:
         )
         self._to_desk = 0
         """Recipients that are the operator's desk."""
+        self.repair = LineRepair() if identity.credential.normalise_bare_lf else None
+        """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._recording = False
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
@@ -101,16 +111,25 @@ class Transaction:
         address = path.address
         if address is None:
             return replies.syntax("RCPT needs an address", "5.1.3")
-        if path.parameters:
-            return replies.PARAMETER_UNKNOWN
-        if len(self.recipients) >= self._pipeline.policy.message.max_recipients:
+        wrong = parameters.wrong_in_rcpt(
+            path,
+            self._pipeline.offered(encrypted=self._client.tls is not None),
+            self._client.offered,
+            utf8="SMTPUTF8" in self._path.parameters,
+        )
+        if wrong is not None:
+            return wrong
+        most = self._pipeline.policy.message.max_recipients
+        # Those that are refused are bounded too: each is asked of the next hop, and may stand in the audit.
+        if len(self.recipients) >= most or self.asked > 2 * most:
             return replies.TOO_MANY_RECIPIENTS
         if not address.ascii_only and "SMTPUTF8" not in self._path.parameters:
             return replies.UTF8_RECIPIENT
         if self._onward is None:
             self._onward = self._open()
         desk = self._pipeline.desk
-        reply = await self._onward.rcpt(desk.route(address).text)
+        written = [_written(*each) for each in path.parameters.items()]
+        reply = await self._onward.rcpt(desk.route(address).text, written)
         if reply.positive:
             self.recipients.append(address)
             self._to_desk += desk.serves(address)
@@ -137,25 +156,34 @@ class Transaction:
 
     async def finish(self, body: Body) -> Closing:
         """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
+        if "PRDR" not in self._path.parameters:
+            return (await self._finish(body))[0]
+        recipients = list(self.recipients)
+        closing, refused = await self._finish(body)
+        return replace(closing, each=[refused.get(address, closing.reply) for address in recipients])
+
+    async def _finish(self, body: Body) -> tuple[Closing, Mapping[Address, Reply]]:
+        """How it closes, and the recipients that are answered otherwise."""
+        refused: Mapping[Address, Reply] = {}
         deadline = asyncio.get_running_loop().time() + self._pipeline.limits.decision_timeout
         try:
             async with asyncio.timeout_at(deadline):
                 decided = await self._decide(body)
-            self._recording = False
+            self._recording, refused = False, decided.refused
             if decided.change is None:
-                return Closing(decided.reply)
-            return await self._forward(body, decided.change, deadline)
+                return Closing(decided.reply), refused
+            return await self._forward(body, decided.change, deadline), refused
         except TimeoutError:
             if self._recording:
                 self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
-            return Closing(replies.TOO_SLOW)
+            return Closing(replies.TOO_SLOW), refused
         except JournalFull as error:
             self._pipeline.metrics.alarm("audit", str(error))
-            return Closing(replies.AUDIT_FULL)
+            return Closing(replies.AUDIT_FULL), refused
         except Exception:
             log.exception("pipeline failed, ref %s", self.reference)
-            return Closing(replies.INTERNAL)
+            return Closing(replies.INTERNAL), refused
         finally:
             await self.abandon()
 
@@ -174,11 +202,15 @@ class Transaction:
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
             verdict = evaluate(rules, message, self.facts(), pipeline.policy)
+            if verdict.refused:
+                verdict = self._with_refused(verdict)
         pipeline.metrics.decided(verdict)
         if verdict.outcome is not Outcome.ACCEPT:
             reply = _reply_for(verdict).with_reference(self.reference)
             await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
-            return _Decided(reply)
+            return _Decided(reply, refused=self._replies_of(verdict))
+        if verdict.refused:
+            await self._leave_out(verdict, body, message)
         trace = transform.Trace(
             self._client.ehlo,
             self._client.address,
@@ -190,10 +222,54 @@ class Transaction:
         change = transform.change(message, trace, pipeline.own_names)
         if self._to_desk:
             change = replace(change, modifications=(*change.modifications, "readdressed to the operator's mailbox"))
+        if self.repair is not None and self.repair.mended:
+            mended = f"made CRLF of {self.repair.mended} bare CR or LF"
+            change = replace(change, modifications=(*change.modifications, mended))
+        if body.completed:
+            change = replace(change, modifications=(*change.modifications, "added CRLF at the end"))
+        if self._path.parameters.get("AUTH", "<>") != "<>":
+            # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
+            # named (RFC 4954 section 5, R-038).
+            change = replace(change, modifications=(*change.modifications, "left out the identity in AUTH= of MAIL"))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
-        return _Decided(accepted, change)
+        return _Decided(accepted, change, self._replies_of(verdict))
+
+    def _with_refused(self, verdict: Verdict) -> Verdict:
+        """What it means that single recipients are refused: with PRDR the rest get the message, else nobody does."""
+        prdr = "PRDR" in self._path.parameters
+        found = [verdict.refused[address] for address in self.recipients if address in verdict.refused]
+        if not found:
+            return replace(verdict, refused={})
+        if prdr and len(found) < len(self.recipients):
+            return verdict
+        # All are refused. Then the last reply is the worst, but with PRDR a 4xx for one of them: a 5xx would overrule
+        # the reply that client had for that one.
+        decisive = (min if prdr else max)(found, key=lambda finding: finding.reply.code)
+        outcome = Outcome.REJECT if decisive.reply.code >= 500 else Outcome.DEFER
+        return Verdict(outcome, (*verdict.findings, *dict.fromkeys(found)), decisive, verdict.refused if prdr else {})
+
+    def _replies_of(self, verdict: Verdict) -> Mapping[Address, Reply]:
+        return {address: found.reply.with_reference(self.reference) for address, found in verdict.refused.items()}
+
+    async def _leave_out(self, verdict: Verdict, body: Body, message: Message) -> None:
+        """Record the refused recipients, and open the next hop's transaction again without them."""
+        by_finding: dict[Finding, list[Address]] = {}
+        for address in self.recipients:
+            if address in verdict.refused:
+                by_finding.setdefault(verdict.refused[address], []).append(address)
+        for found, addresses in by_finding.items():
+            outcome = Outcome.REJECT if found.reply.code >= 500 else Outcome.DEFER
+            refusal = Verdict(outcome, (found,), found)
+            reply = found.reply.with_reference(self.reference)
+            await self._pipeline.journal.append(
+                self._decision("data", refusal, reply, body, message, recipients=addresses)
+            )
+        assert self._onward is not None
+        self._onward.leave_out({at for at, address in enumerate(self.recipients) if address in verdict.refused})
+        self.recipients = [address for address in self.recipients if address not in verdict.refused]
+        self._to_desk = sum(self._pipeline.desk.serves(address) for address in self.recipients)
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
         suspended = current is not None and current.entry.standing.status == "suspended"
@@ -281,14 +357,15 @@ class Transaction:
     def _open(self) -> HopTransaction:
         assert self.hop is not None
         offered = self.hop.offer.extensions
-        wanted = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8"}
-        parameters = tuple(
-            f"{key}={value}" if value else key
+        passed = [
+            _written(key, value)
             for key, value in self._path.parameters.items()
-            if wanted.get(key) in offered or key == "SMTPUTF8"
-        )
+            if key not in ("AUTH", "PRDR") and (key not in _DISPENSABLE or _DISPENSABLE[key] in offered)
+        ]
+        if "AUTH" in self._path.parameters and self.hop.authenticates:
+            passed.append("AUTH=<>")
         return self.hop.transaction(
-            self._identity.entry.customer.id, self._path.address.text if self._path.address else "", parameters
+            self._identity.entry.customer.id, self._path.address.text if self._path.address else "", passed
         )
 
     def _protocol(self) -> str:
@@ -365,6 +442,10 @@ def _as_record(finding: Finding) -> dict[str, object]:
         "evidence": finding.evidence,
         "failed": finding.failed,
     }
+
+
+def _written(keyword: str, value: str) -> str:
+    return f"{keyword}={value}" if value else keyword
 
 
 def _first(hops: Mapping[str, NextHop]) -> str:

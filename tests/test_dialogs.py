@@ -1,5 +1,6 @@
 """Every SMTP dialogue in tests/dialogs, over real sockets, against a whole gateway."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.app import Gateway
+from tests.gateway.nexthop.conftest import make_certificate
 from tests.rig.dialogs import Dialog, Player, read_dialogs
 from tests.rig.gateway import running
 from tests.rig.processes import has_ipv6
@@ -24,10 +26,26 @@ LISTENERS = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Gateway, Smtpd]]:
-    """One gateway for all dialogues: each is a connection of its own."""
+    """One gateway for all dialogues: each is a connection of its own. Its next hop offers all that we pass on."""
     folder: Path = tmp_path_factory.mktemp("gateway")
-    async with running(folder, settings={"smtp": {"listeners": LISTENERS}}) as (gateway, hop, _):
-        yield gateway, hop
+    certificate = make_certificate(folder, "localhost", "127.0.0.1")
+    files = {"cert_file": str(certificate.path), "key_file": str(certificate.path)}
+    keywords = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 10485760", "DSN", "REQUIRETLS")
+    async with Smtpd(keywords=keywords, tls=certificate.context) as hop:
+        encrypting = [{"address": "127.0.0.1:0", "tls": tls, **files} for tls in ("starttls", "implicit")]
+        settings = {
+            "smtp": {"listeners": [*LISTENERS, *encrypting]},
+            "next_hops": [
+                {
+                    "name": "default",
+                    "addresses": [hop.address],
+                    "tls": "starttls",
+                    "ca_file": str(certificate.path),
+                }
+            ],
+        }
+        async with running(folder, hop=hop, settings=settings) as (gateway, _, _):
+            yield gateway, hop
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -38,6 +56,16 @@ async def test_dialog(dialog: Dialog, up: tuple[Gateway, Smtpd]) -> None:
         pytest.skip("this machine has no ::1")
     hop.forget()
     await Player(gateway, hop).play(dialog)
+
+
+ROWS = (20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 40, 41, 44, 46, 49)
+"""Rows of the conformance list that one connection can show. The others are about time, load and death: R-039, R-045 and
+R-048 are shown in tests/gateway/smtp/test_session.py and tests/regress, R-042 and R-047 in tests/e2e."""
+
+
+def test_each_row_of_the_conformance_list_has_its_dialogue() -> None:
+    shown = {int(number) for dialog in ALL for number in re.findall(r"R-(\d{3})", dialog.title)}
+    assert set(ROWS) - shown == set()
 
 
 def test_titles_differ() -> None:

@@ -174,6 +174,9 @@ class Dialler:
                 await self._ehlo(link)
             if self._credential is not None:
                 await self._authenticate(link, self._credential)
+            if self._tls not in ("starttls", "implicit"):
+                # It asks for a next hop whose certificate was verified (RFC 8689 section 4.2.1).
+                link.keywords.pop("REQUIRETLS", None)
         except BaseException:
             link.drop("it could not be made ready")
             raise

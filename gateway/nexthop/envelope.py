@@ -4,7 +4,7 @@ Before DATA nothing is at stake: a session that is lost is replaced once, one th
 and MAIL and the accepted RCPTs are said again when they are needed (design decision 2.2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from filters.model import Reply
 from gateway.nexthop.answers import MAX_SHOWN, Answer
@@ -56,6 +56,7 @@ class Envelope:
         self._mail = mail_line(reverse_path, mail_parameters)
         # A next hop without SIZE refuses the parameter, and nothing is lost by leaving it out.
         self._sizeless = mail_line(reverse_path, [p for p in mail_parameters if not p.upper().startswith("SIZE=")])
+        self._require_tls = "REQUIRETLS" in mail_parameters
         self._lines: list[bytes] = []
         self._replayed = False
 
@@ -87,6 +88,13 @@ class Envelope:
             self.spend_replay(answers)
             fresh = True
 
+    def leave_out(self, positions: Collection[int]) -> None:
+        """Forget accepted recipients, by their position; the others are asked for again when the link is needed."""
+        kept = [at for at in range(len(self.accepted)) if at not in positions]
+        self.accepted = [self.accepted[at] for at in kept]
+        self._lines = [self._lines[at] for at in kept]
+        self.reset()
+
     async def ready(self) -> Link:
         """The link on which MAIL and all accepted RCPTs stand."""
         fresh = False
@@ -107,6 +115,13 @@ class Envelope:
         """
         link = self.link = await self._session(fresh=fresh)
         self.address = link.address
+        if self._require_tls and "REQUIRETLS" not in link.keywords:
+            # Another address of the next hop than the one whose offer we passed on. The message goes in no case
+            # without (RFC 8689 section 4.2.1), and it is not the client's fault.
+            self.link = None
+            self._pool.give_back(link)
+            self._health.alarm("next_hop_requiretls", f"{link.address}: REQUIRETLS is not offered here", link.address)
+            raise DeferredError(ours(), f"{link.address} does not offer REQUIRETLS")
         mail = self._mail if "SIZE" in link.keywords else self._sizeless
         answers = await self._group(link, [mail, *self._lines, *more])
         if lost(answers):

@@ -29,6 +29,8 @@ class NextHop:
         bounds: Bounds | None = None,
     ) -> None:
         self.name = settings.name
+        self.authenticates = settings.username is not None
+        """Whether we authenticate to it, on every session."""
         self._bounds = bounds or Bounds()
         self._clock = clock
         self._health = Health(settings.name, clock, on_alarm, self._bounds)

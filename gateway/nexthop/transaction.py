@@ -5,7 +5,7 @@ dot is handed to the connection nothing is repeated) and never taken for accepte
 the dot nothing is at stake, so a lost session is replaced once and the client notices nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +76,10 @@ class Transaction:
             return await self._envelope.rcpt(address, parameters)
         except DeferredError as deferred:
             return deferred.reply
+
+    def leave_out(self, positions: Collection[int]) -> None:
+        """Not to these of the accepted recipients, by their position: the transaction is opened again with the rest."""
+        self._envelope.leave_out(positions)
 
     async def send(self, head: bytes, body: Iterable[bytes], *, dot_timeout: float) -> Delivery:
         """Send the message to the accepted recipients; the next hop has `dot_timeout` seconds to answer the dot.

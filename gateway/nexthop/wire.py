@@ -10,7 +10,8 @@ MAX_COMMAND = 2048
 """Octets of a MAIL or RCPT line with its parameters: an address of 254 in UTF-8 and room for those of RFC 3461."""
 
 _UNSAFE_PATH = re.compile(r"[\x00-\x20\x7f<>]")
-_UNSAFE_PARAMETER = re.compile(r"[^\x21-\x7e]")
+_UNSAFE_PARAMETER = re.compile(r"[\x00-\x20\x7f-\x9f\s]")
+"""UTF-8 stands in the ORCPT of a message that needs SMTPUTF8 (RFC 6533 section 3)."""
 
 
 def mail_line(reverse_path: str, parameters: Iterable[str] = ()) -> bytes:
@@ -31,7 +32,7 @@ def _line(verb: str, path: str, parameters: Iterable[str]) -> bytes:
     line = f"{verb}<{path}>"
     for parameter in parameters:
         if not parameter or _UNSAFE_PARAMETER.search(parameter):
-            raise ValueError("a parameter that is not printable ASCII without spaces")
+            raise ValueError("a control character or space in a parameter")
         line += f" {parameter}"
     encoded = line.encode("utf-8")
     if len(encoded) > MAX_COMMAND - 2:

@@ -7,15 +7,19 @@ all sessions hold together is bounded by a Budget.
 import hashlib
 import mmap
 import tempfile
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.smtp.wire import LineCheck, Unstuffer, stuff
+from gateway.smtp.mime import MOST_HYPHENS
+from gateway.smtp.wire import LineCheck, LineRepair, Unstuffer, stuff
 
 IN_MEMORY = 256 * 1024
 """Octets up to which a body stays in memory."""
 _PIECE = 256 * 1024
+_MOST_PARTS = 64
+"""Pieces held apart; many small ones would take far more memory than their octets."""
 
 
 class Budget:
@@ -34,6 +38,13 @@ class Budget:
 class Body:
     """Receives wire data chunk by chunk, holds the message with its dots taken off, gives it back as wire data.
 
+    What comes by BDAT has no dots to take off (`stuffed` is false), and may end within a line. The next hop gets it by
+    DATA, whose end only a whole line can have before it: then a CRLF is added (`completed`). DKIM signatures hold, for
+    both ways to canonicalise a body add the same (RFC 6376 section 3.4.3, 3.4.4).
+
+    With a `repair` lines that end otherwise than in CRLF are mended before anything looks at them, dots included: who
+    ends lines in LF puts the dots of transparency on such lines.
+
     `fault` is "", or why the message is refused whatever it says: "bare CR", "bare LF", "NUL", "size", "room".
     After "size" or "room" further octets are counted and dropped.
     """
@@ -41,39 +52,68 @@ class Body:
     __slots__ = (
         "_budget",
         "_check",
+        "_cut_off",
         "_digest",
         "_file",
         "_folder",
+        "_hyphens",
+        "_last",
         "_limit",
         "_map",
         "_on_disk",
         "_parts",
+        "_repair",
         "_unstuff",
+        "completed",
         "fault",
         "size",
     )
 
-    def __init__(self, budget: Budget, limit: int, folder: Path | None) -> None:
+    def __init__(
+        self, budget: Budget, limit: int, folder: Path | None, *, stuffed: bool = True, repair: LineRepair | None = None
+    ) -> None:
         self._budget, self._limit, self._folder = budget, limit, folder
         self._parts: list[bytes] = []
         self._file: BinaryIO | None = None
         self._map: mmap.mmap | None = None
         self._on_disk = 0
-        self._check, self._unstuff, self._digest = LineCheck(), Unstuffer(), hashlib.sha256()
+        self._check, self._digest = LineCheck(), hashlib.sha256()
+        self._unstuff = Unstuffer() if stuffed else None
+        self._repair = repair
+        self._cut_off = False
+        """By BDAT: so far it ends within a line."""
+        self.completed = False
+        """It ended within a line, and CRLF was put at its end; `sha256` is without."""
+        self._last = b""
+        """Of a body in a file: its last two octets so far."""
         self.fault = ""
         self.size = 0
         """Octets of the message, dots taken off."""
 
     def add(self, chunk: bytes) -> None:
         """The next octets as received, without the end-of-data mark."""
+        if self._repair is not None:
+            chunk = self._repair.feed(chunk)
         self._check.feed(chunk)
-        self._keep(self._unstuff.feed(chunk))
+        if self._unstuff is not None:
+            self._keep(self._unstuff.feed(chunk))
+        elif chunk:
+            self._cut_off = chunk[-1:] != b"\n"
+            self._keep(chunk)
 
     def end(self) -> None:
         """All octets have come. Sets `fault`."""
-        self._keep(self._unstuff.end())
+        if self._repair is not None:
+            held, self._repair = self._repair.end(), None
+            self.add(held)
+        if self._unstuff is not None:
+            self._keep(self._unstuff.end())
         self._check.end()
         self.fault = self.fault or self._check.fault
+        if self._cut_off and not self.fault:
+            self.completed, received = True, self._digest.copy()
+            self._keep(b"\r\n")
+            self._digest = received
 
     def _keep(self, data: bytes) -> None:
         self.size += len(data)
@@ -89,6 +129,8 @@ class Body:
                 return
             self._budget.memory_used += len(data)
             self._parts.append(data)
+            if len(self._parts) > _MOST_PARTS:
+                self._parts = [b"".join(self._parts)]
             return
         if self._budget.disk_used + (len(data) if self._file else self.size) > self._budget.disk:
             self._drop("room")
@@ -97,6 +139,28 @@ class Body:
             self._spill(data)
         except OSError:
             self._drop("room")
+
+    def hyphens(self) -> Sequence[int]:
+        """Offsets at which lines begin with two hyphens, as the parts of a multipart do: the first `MOST_HYPHENS`.
+
+        Of a body in a file they were noted as it came in: to search it whole would keep all other sessions waiting.
+        """
+        if self._file is None:
+            self._hyphens, self._last = array("Q"), b""
+            self._note_hyphens(bytes(self.view()), 0)
+        return self._hyphens
+
+    def _note_hyphens(self, data: bytes, start: int) -> None:
+        found = self._hyphens
+        if self._last[-1:] in (b"\n", b"-") and len(found) < MOST_HYPHENS:
+            at = (self._last + data[:2]).find(b"\n--")
+            if at >= 0:
+                found.append(start - len(self._last) + at + 1)
+        self._last = data[-2:] if len(data) > 1 else self._last[-1:] + data
+        at = data.find(b"\n--")
+        while at >= 0 and len(found) < MOST_HYPHENS:
+            found.append(start + at + 1)
+            at = data.find(b"\n--", at + 3)
 
     def _spill(self, data: bytes) -> None:
         if self._file is None:
@@ -107,6 +171,8 @@ class Body:
             self._budget.memory_used -= len(held)
             self._parts.clear()
             data = held + data
+            self._hyphens = array("Q")
+        self._note_hyphens(data, self.size - len(data))
         left = memoryview(data)
         while left:
             written = self._file.write(left)

@@ -30,6 +30,10 @@ _LEAST_OCTETS_PER_SECOND = 1024
 """A message that comes slower than this, over all its time less one time-out, is given up (R-045)."""
 _UNREADABLE = 32 * 1024
 """Octets of input below which a socket does not count as readable while TLS is to begin: no first flight is as long."""
+_TCP_CLOSE = 7
+"""The state of a connection after a reset, in the kernel's TCP_INFO."""
+_RESET_SECONDS = 1.0
+"""How long a client that closed its side is watched: a reset tells that it closed both."""
 _LAST_WORDS_SECONDS = 10.0
 """How long a client that was sent away may take to read what it was told."""
 
@@ -195,6 +199,37 @@ class Connection(SMTP):
             finally:
                 self._more, self._client_owes = None, False
         self._reset_timeout()
+
+    async def _tell(self, *said: Reply | str) -> bool:
+        """Say what became of a message; whether the client was there to hear it.
+
+        A client that closed its side may still read, and gets its reply; if it has closed both, its system answers that
+        with a reset.
+        """
+        half_closed = self._ended
+        if self.transport is None or self.transport.is_closing():
+            return False
+        self._reset_timeout()
+        for each in said:
+            self._say(each)
+        try:
+            await self._flush()
+        except Gone:
+            return False
+        if half_closed and self.transport is not None:
+            await asyncio.sleep(_RESET_SECONDS)
+            return not self._was_reset()
+        return self.transport is not None
+
+    def _was_reset(self) -> bool:
+        """Whether the client's system has refused what was sent."""
+        if self.transport is None:
+            return True
+        client = self.transport.get_extra_info("socket")
+        if client is None or self._tls is not None:
+            return True
+        state: int = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state == _TCP_CLOSE or client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     def _say(self, reply: Reply | str) -> None:
         text = str(reply)

@@ -24,6 +24,8 @@ from gateway.smtp.body import Body
 from gateway.smtp.certificates import AskingContext
 from gateway.smtp.gate import Gate
 from gateway.smtp.peers import Networks, counted_as
+from gateway.smtp.parameters import PASSED_THROUGH
+from gateway.smtp.wire import LineRepair
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
@@ -175,10 +177,11 @@ class Edge:
 
     def keywords(self, listener: Listener, *, encrypted: bool) -> list[str]:
         """EHLO keywords in order: only what works, now, on this connection (R-021)."""
-        offered = self.pipeline.extensions
+        offered = self.pipeline.offered(encrypted=encrypted)
         limit = self.pipeline.size_limit
         words = ["PIPELINING", f"SIZE {min(limit, MAX_BYTES) if listener.role == 'inbound' else limit}"]
-        words += [word for word in ("8BITMIME", "SMTPUTF8") if word in offered]
+        words += [word for word in (*PASSED_THROUGH, "REQUIRETLS") if word in offered]
+        words += ["CHUNKING", "PRDR"]
         if listener.tls == "starttls" and not encrypted:
             words.append("STARTTLS")
         if self.offers_auth(listener, encrypted=encrypted):
@@ -204,9 +207,9 @@ class Edge:
         """The listener's TLS context."""
         return self._contexts[listener.address]
 
-    def new_body(self, size_limit: int) -> Body:
-        """An empty body within the bounds of this process, for so many octets at most."""
-        return Body(self.pipeline.budget, size_limit, self._body_folder)
+    def new_body(self, size_limit: int, *, stuffed: bool, repair: LineRepair | None) -> Body:
+        """An empty body within the bounds of this process, for so many octets; `stuffed` is false for BDAT."""
+        return Body(self.pipeline.budget, size_limit, self._body_folder, stuffed=stuffed, repair=repair)
 
     def refused_stranger(self, address: str, code: str) -> None:
         """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""

@@ -60,6 +60,18 @@ class Inbox:
         del octets[: at + 2]
         return replies.LINE_TOO_LONG
 
+    async def chunk(self, size: int, body: Body | None) -> None:
+        """So many octets, whatever they are, into a body; where there is none they are thrown away."""
+        octets = self._octets
+        while size:
+            while len(octets) < min(size, _CHUNK):
+                await self._more()
+            part = min(size, len(octets))
+            if body is not None:
+                body.add(bytes(octets[:part]))
+            del octets[:part]
+            size -= part
+
     async def message(self, body: Body) -> None:
         """Input up to CRLF.CRLF into the body. The line that holds the dot may come first: then the body is empty."""
         octets, searched, first = self._octets, 0, True

@@ -3,12 +3,12 @@
 from config.policy import MessageBounds
 from filters.message import Message
 from filters.model import Finding
-from gateway.smtp import replies
+from gateway.smtp import mime, replies
 from gateway.smtp.body import Body
 
 
 def of_message(body: Body, message: Message, size_limit: int, bounds: MessageBounds) -> Finding | None:
-    """Why a received message is refused whatever policy says: line ends, NUL, size, header size, loop; or None.
+    """Why a received message is refused whatever policy says: line ends, NUL, size, header size, loop, MIME; or None.
 
     `message` is the view of the body, or empty where the body has a fault; `size_limit` is what EHLO offered, in
     octets. A fault "room" is ours and no refusal: the caller looks for it first.
@@ -20,7 +20,10 @@ def of_message(body: Body, message: Message, size_limit: int, bounds: MessageBou
         return replies.FOLDED_START.finding("the first line starts with white space")
     if message.body_start > bounds.max_header_bytes:
         return replies.HEADER_SIZE.finding(f"{message.body_start} octets, limit {bounds.max_header_bytes}")
+    if len(message.fields) > bounds.max_header_fields:
+        return replies.HEADER_SIZE.finding(f"{len(message.fields)} fields, limit {bounds.max_header_fields}")
     count = len(message.all("received"))
     if count > bounds.max_received:
         return replies.LOOP.finding(f"{count} Received fields, limit {bounds.max_received}")
-    return None
+    excess = mime.excess(message, body.hyphens, bounds.max_mime_parts, bounds.max_mime_depth)
+    return replies.MIME_BOUNDS.finding(excess) if excess else None

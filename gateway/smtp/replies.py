@@ -37,9 +37,17 @@ EHLO_NAME = Reply(501, "5.5.4", "EHLO needs a domain name or an address literal"
 NESTED_MAIL = Reply(503, "5.5.1", "A mail transaction is open; send RSET first")
 MAIL_FIRST = Reply(503, "5.5.1", "Send MAIL first")
 RCPT_FIRST = Reply(503, "5.5.1", "Send RCPT first")
+BDAT_SYNTAX = Reply(501, "5.5.4", "BDAT needs a number of octets, and LAST for the last chunk")
+BDAT_BEGUN = Reply(503, "5.5.1", "The message has begun by BDAT; send BDAT or RSET")
+BDAT_TOO_LARGE = Reply(552, "5.3.4", "Chunk is far larger than can be meant")
+EACH_FOLLOWS = "353 A reply for each recipient follows, then one for the message"
+"""PRDR. No Reply: like 354 it is not the last word, and has no enhanced status code."""
 NO_VALID_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one transaction; send the rest in another")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections; try again later")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors in this session; connect again")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message; connect again")
+SESSION_TOO_LONG = Reply(421, "4.4.2", "This session has lasted long enough; connect again")
 SHUTTING_DOWN = Reply(421, "4.3.2", "Shutting down; try again")
 TIMED_OUT = Reply(421, "4.4.2", "Timed out waiting for you")
 INTERNAL = Reply(451, "4.3.0", "Internal fault; try again later")
@@ -50,6 +58,7 @@ ON_THE_WAY = Reply(451, "4.4.1", "Your first copy of this message is still with 
 UTF8_SENDER = Reply(550, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 UTF8_RECIPIENT = Reply(553, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 PARAMETER_UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not offered")
+OFFER_CHANGED = Reply(451, "4.4.0", "The next hop does not take this parameter at present; try again later")
 CREDENTIAL_CHANGED = Reply(450, "4.7.0", "Credential was changed; reconnect and authenticate again")
 
 DESK_BUSY = Reply(450, "4.7.0", "Too many messages to the operator for now; try again later")
@@ -117,12 +126,19 @@ LOOP = Refusal(
     "A message that passed too many servers goes round in a loop (RFC 5321 section 6.3).",
     "Look for two servers that forward to each other.",
 )  # fmt: skip
+MIME_BOUNDS = Refusal(
+    "MIME-BOUNDS", "MOD-2.6", Reply(554, "5.6.0", "Too many MIME parts, or nested too deep"),
+    "The parts of a message and how deep they nest are bounded (R-046).",
+    "Send fewer attachments, or forward fewer messages within messages.",
+)  # fmt: skip
 NEXT_HOP = Refusal(
     "NEXT-HOP", "MOD-2.6", Reply(550, "5.1.1", "Refused by the next hop"),
     "The next hop refused this recipient or message; its reply stands in the record.",
     "Read the reply; it is about the recipient's address or mailbox, or the message.",
 )  # fmt: skip
-REFUSALS = (AUTH_REQUIRED, RELAY, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, NEXT_HOP)
+REFUSALS = (
+    AUTH_REQUIRED, RELAY, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, MIME_BOUNDS, NEXT_HOP,
+)  # fmt: skip
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}
 """`Body.fault` -> refusal; "room" is our own fault and no refusal."""

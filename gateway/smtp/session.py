@@ -6,7 +6,7 @@ without enhanced codes, the exception handler (500 with the exception's text), A
 
 import asyncio
 import logging
-import socket
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -16,6 +16,7 @@ from filters.model import Reply
 from gateway.directory import Identity
 from gateway.smtp import replies
 from gateway.smtp.auth import Busy
+from gateway.smtp.body import Body
 from gateway.smtp.certificates import fingerprint
 from gateway.smtp.connection import Connection, Gone, tls_of
 from gateway.smtp.edge import Edge
@@ -36,10 +37,21 @@ log = logging.getLogger("postern.smtp")
 _HANDSHAKE_SECONDS = 30.0
 _REPLIES_HELD = 100
 """Replies to a pipelined group that may wait for its end; then the client must read."""
-_TCP_CLOSE = 7
-"""The state of a connection after a reset, in the kernel's TCP_INFO."""
-_RESET_SECONDS = 1.0
-"""How long a client that closed its side is watched: a reset tells that it closed both."""
+_MOST_ERRORS = 25
+"""Malformed commands and unknown recipients, less the recipients accepted since: the next command gets 421 (R-044). A
+list of which some addresses are gone passes; who tries out addresses does not."""
+_COUNTED = re.compile(rb"500 5\.5\.2 |501 5\.[15]\.|504 |555 |55\d 5\.1\.(?:1|2|3|6|10) ")
+"""Replies that count as errors. An unknown command, a command out of order and a cancelled AUTH do not, and policy's
+refusals never do (design decision 2.9): behind one MAIL refused by policy come all the RCPTs of its group."""
+_MOST_COMMANDS = 100
+"""Commands other than those of a transaction that may stand between a customer's MAIL and the next."""
+_LONGEST_SECONDS = 3600.0
+"""Of a session; one with an open transaction gets as much again to end it."""
+_CHUNK = re.compile(r"(?P<size>[0-9]{1,20})(?: +(?P<last>LAST))?\Z", re.IGNORECASE)
+_MOST_SKIPPED = 4
+"""Of the size limit: a chunk of up to so much is read and thrown away before it is refused."""
+_MOST_SKIPPED_OF_STRANGERS = 64 * 1024
+"""Octets. Who has said no MAIL that was taken has no group of commands in which a larger chunk could stand."""
 
 
 class Session(Connection):
@@ -55,7 +67,14 @@ class Session(Connection):
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
         self._ehlo, self._extended = "", False
+        self._offered: frozenset[str] = frozenset()
+        """The next hop's extensions that EHLO passed on to this client."""
         self._transaction: Transaction | None = None
+        self._since = self.loop.time()
+        self._errors = self._commands = 0
+        """Towards `_MOST_ERRORS` and `_MOST_COMMANDS`."""
+        self._body: Body | None = None
+        """What has come of a message by BDAT."""
 
     @property
     def idle(self) -> bool:
@@ -80,10 +99,17 @@ class Session(Connection):
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
                 line = await self._inbox.line(MAX_COMMAND)
+                over = self._over()
+                if over is not None and line != b"QUIT":
+                    self._say(over)
+                    await self._flush()
+                    return
                 if isinstance(line, Reply):
                     self._say(line)
                 else:
                     await self._command(line)
+                if self._out and _COUNTED.match(self._out[-1]):
+                    self._errors += 1
                 if len(self._out) > _REPLIES_HELD:
                     await self._flush()
             self._say(replies.SHUTTING_DOWN)
@@ -97,12 +123,23 @@ class Session(Connection):
             await self._abandon()
             self.hang_up()
 
+    def _over(self) -> Reply | None:
+        """Why this session is to end before its next command; None while it may go on."""
+        if self._errors >= _MOST_ERRORS:
+            return replies.TOO_MANY_ERRORS
+        if self._commands > _MOST_COMMANDS:
+            return replies.TOO_MANY_COMMANDS
+        longest = _LONGEST_SECONDS if self._transaction is None else 2 * _LONGEST_SECONDS
+        return replies.SESSION_TOO_LONG if self.loop.time() - self._since > longest else None
+
     async def _command(self, line: bytes) -> None:
         try:
             verb, argument = split_command(line)
         except SyntaxFault as fault:
             self._say(Reply(500, "5.5.2", str(fault)))
             return
+        if verb not in _OF_A_TRANSACTION:
+            self._commands += 1
         method = _COMMANDS.get(verb)
         if method is None:
             self._say(replies.NO_COMMAND)
@@ -116,12 +153,15 @@ class Session(Connection):
             log.exception("%s failed", verb)
             await self._abandon()
             self._say(replies.INTERNAL)
-            if verb == "DATA":
+            if verb in ("DATA", "BDAT"):
                 # What is left of the message would be read as commands.
                 await self._flush()
                 raise Gone from None
 
     async def _abandon(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
             await transaction.abandon()
@@ -133,6 +173,7 @@ class Session(Connection):
             return
         await self._abandon()
         self._ehlo, self._extended = argument, True
+        self._offered = self._edge.pipeline.offered(encrypted=self._tls is not None)
         lines = [self._edge.hostname, *self._edge.keywords(self._listener, encrypted=self._tls is not None)]
         for line in lines[:-1]:
             self._say(f"250-{line}")
@@ -281,9 +322,18 @@ class Session(Connection):
             self._identity = now
         if self._identity is None and self._listener.role != "inbound":
             self._say(self._turn_away())
+            self._commands += 1
             return
+        self._commands = 0
         client = Client(
-            peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol(), lambda: self._ended
+            peer[0],
+            peer[1],
+            self._listener.address,
+            self._ehlo,
+            self._tls,
+            self._protocol(),
+            lambda: self._ended,
+            self._offered,
         )
         pipeline = self._edge.pipeline
         begun: Transaction | Reply
@@ -310,69 +360,95 @@ class Session(Connection):
         if self._transaction is None:
             self._say(replies.MAIL_FIRST)
             return
+        if self._body is not None:
+            self._say(replies.BDAT_BEGUN)
+            return
         try:
             path = parse_path("TO", argument or "", self._edge.pipeline.desk.home)
         except SyntaxFault as fault:
             self._say(replies.syntax(str(fault), "5.1.3" if isinstance(fault, PathFault) else "5.5.4"))
             return
-        self._say(await self._transaction.rcpt(path))
+        reply = await self._transaction.rcpt(path)
+        if self._errors and reply.positive:
+            self._errors -= 1
+        self._say(reply)
 
     async def smtp_DATA(self, argument: str) -> None:  # noqa: N802
         """DATA (RFC 5321 section 4.1.1.4); the reply to the final dot comes from the pipeline."""
-        transaction = self._transaction
         if argument:
             self._say(replies.NO_PARAMETER)
             return
-        if transaction is None:
-            self._say(replies.MAIL_FIRST)
-            return
-        if not transaction.recipients:
-            self._say(replies.NO_VALID_RECIPIENTS if transaction.asked else replies.RCPT_FIRST)
+        refusal = replies.BDAT_BEGUN if self._body is not None else self._no_message_now()
+        if refusal is not None:
+            self._say(refusal)
             return
         self._say("354 End data with <CRLF>.<CRLF>")
-        body = self._edge.new_body(transaction.size_limit)
+        assert transaction is not None
+        body = self._edge.new_body(transaction.size_limit, stuffed=True, repair=transaction.repair)
         try:
             self._pace_from = (self.loop.time(), self._octets_in)
             await self._inbox.message(body)
             self._pace_from = None
-            closing = await transaction.finish(body)
-            self._transaction, told = None, False
-            try:
-                told = await self._tell(closing.reply)
-            finally:
-                closing.conclude(told)
+            await self._finish(body)
         finally:
             body.close()
 
-    async def _tell(self, reply: Reply) -> bool:
-        """Answer the final dot; whether the client was there to hear it.
+    async def smtp_BDAT(self, argument: str) -> None:  # noqa: N802
+        """BDAT (RFC 3030 section 2): whatever is said of a chunk is said when its octets are used up.
 
-        A client that closed its side may still read, and gets its reply; if it has closed both, its system answers that
-        with a reset.
+        So no octet of a message is ever read as a command. A chunk of a size that nobody can mean is not waited for.
         """
-        half_closed = self._ended
-        if self.transport is None or self.transport.is_closing():
-            return False
-        self._reset_timeout()
-        self._say(reply)
-        try:
+        found = _CHUNK.match(argument)
+        if found is None:
+            self._say(replies.BDAT_SYNTAX)
+            return
+        size, last = int(found["size"]), bool(found["last"])
+        stranger = self._identity is None and self._transaction is None
+        limit = _MOST_SKIPPED_OF_STRANGERS if stranger else _MOST_SKIPPED * self._edge.pipeline.size_limit
+        if size > limit:
+            self._say(replies.BDAT_TOO_LARGE)
             await self._flush()
-        except Gone:
-            return False
-        if half_closed and self.transport is not None:
-            await asyncio.sleep(_RESET_SECONDS)
-            return not self._was_reset()
-        return self.transport is not None
+            raise Gone
+        refusal = self._no_message_now()
+        if refusal is None and self._body is None and self._transaction is not None:
+            self._body = self._edge.new_body(
+                self._transaction.size_limit, stuffed=False, repair=self._transaction.repair
+            )
+        self._pace_from = (self.loop.time(), self._octets_in)
+        await self._inbox.chunk(size, self._body)
+        self._pace_from = None
+        body = self._body
+        if refusal is not None or body is None:
+            self._say(refusal or replies.MAIL_FIRST)
+            return
+        if not last and not body.fault:
+            self._say(Reply(250, "2.0.0", f"{size} octets received"))
+            return
+        # One that is too large, or finds no room, is answered at the chunk where that shows.
+        body.end()
+        self._body = None
+        try:
+            await self._finish(body)
+        finally:
+            body.close()
 
-    def _was_reset(self) -> bool:
-        """Whether the client's system has refused what was sent."""
-        if self.transport is None:
-            return True
-        client = self.transport.get_extra_info("socket")
-        if client is None or self._tls is not None:
-            return True
-        state: int = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        return state == _TCP_CLOSE or client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+    def _no_message_now(self) -> Reply | None:
+        """Why neither DATA nor BDAT can stand here."""
+        if self._transaction is None:
+            return replies.MAIL_FIRST
+        if not self._transaction.recipients:
+            return replies.NO_VALID_RECIPIENTS if self._transaction.asked else replies.RCPT_FIRST
+        return None
+
+    async def _finish(self, body: Body) -> None:
+        """The message is here: decide, forward, answer."""
+        assert self._transaction is not None
+        closing = await self._transaction.finish(body)
+        self._transaction, told = None, False
+        try:
+            told = await self._tell(*([replies.EACH_FOLLOWS, *closing.each] if closing.each else ()), closing.reply)
+        finally:
+            closing.conclude(told)
 
     def _protocol(self) -> str:
         if not self._extended:
@@ -381,6 +457,7 @@ class Session(Connection):
         return "ESMTP" + ("S" if self._tls else "") + with_auth
 
 
+_OF_A_TRANSACTION = frozenset(("MAIL", "RCPT", "DATA", "BDAT"))
 _COMMANDS: dict[str, Callable[[Session, str], Awaitable[None]]] = {
     name.removeprefix("smtp_"): getattr(Session, name) for name in vars(Session) if name.startswith("smtp_")
 }

@@ -20,8 +20,10 @@ _PATH = re.compile(
     r"(?P<word>FROM|TO):[ ]?<(?P<path>(?:\"(?:[^\"\\]|\\.)*+\"|[^<>\"\s])*+)>(?:[ ]+(?P<parameters>.*))?\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[!-<>-~]+))?\Z")
+_PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[^\x00-\x20=\x7f-\x9f\s]+))?\Z")
+"""RFC 5321 section 4.1.2; RFC 6531 section 3.3 lets a value hold UTF-8."""
 _EHLO_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?|\[[A-Za-z0-9:.-]{2,64}\])\Z")
 
 
@@ -90,7 +92,7 @@ def parse_path(word: str, argument: str, home: str = "") -> Path:
 def parse_parameters(text: str) -> dict[str, str]:
     """Mail or rcpt parameters (RFC 5321 section 4.1.2); raises SyntaxFault on a malformed or doubled one."""
     found: dict[str, str] = {}
-    for part in text.split():
+    for part in filter(None, text.split(" ")):
         match = _PARAMETER.match(part)
         if not match:
             raise SyntaxFault("malformed parameter")
@@ -139,6 +141,34 @@ class LineCheck:
         """No more octets follow."""
         if self._cr_waits and not self.fault:
             self.fault = "bare CR"
+
+
+class LineRepair:
+    """Makes CRLF of each bare CR and bare LF, over any cutting into chunks."""
+
+    __slots__ = ("_held", "mended")
+
+    def __init__(self) -> None:
+        self._held = b""
+        self.mended = 0
+        """How many line ends were mended."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The octets with their line ends mended; a CR at the end is held back."""
+        data, self._held = self._held + chunk, b""
+        if data.endswith(b"\r"):
+            self._held, data = b"\r", data[:-1]
+        if data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
+            return data
+        data, count = _BARE.subn(b"\r\n", data)
+        self.mended += count
+        return data
+
+    def end(self) -> bytes:
+        """What was held back."""
+        held, self._held = self._held, b""
+        self.mended += len(held)
+        return held and b"\r\n"
 
 
 class Unstuffer:

@@ -69,5 +69,45 @@ async def test_parameters_reach_the_next_hop_only_where_it_offered_them(tmp_path
             talk.writer.close()
 
 
+async def test_dsn_parameters_are_555_where_the_next_hop_does_not_offer_it_and_451_when_it_ceases_to(
+    tmp_path: Path,
+) -> None:
+    async with Smtpd(keywords=("PIPELINING", "DSN")) as able:
+        async with running(tmp_path, hop=able) as (gateway, hop, linter):
+            talk, late = await Talk.to(gateway.smtp_addresses[0]), await Talk.to(gateway.smtp_addresses[0])
+            await talk.login()
+            assert "250-DSN" in linter.seen
+            able.keywords = ("PIPELINING",)
+            await able.stop()
+            await able.start()
+            await gateway.hops["default"]._pool.probe()
+            assert (await talk.ask("MAIL FROM:<ann@acme.example> RET=HDRS")).startswith("451 4.4.0 ")
+            await late.login()
+            assert (await late.ask("MAIL FROM:<ann@acme.example> RET=HDRS")).startswith("555 5.5.4 ")
+            assert (await late.ask("MAIL FROM:<ann@acme.example>")).startswith("250 ")
+            assert (await late.ask("RCPT TO:<bob@recipient.example> NOTIFY=NEVER")).startswith("555 5.5.4 ")
+            talk.writer.close()
+            late.writer.close()
+
+
+async def test_auth_of_mail_is_nobody_where_we_authenticate_to_the_next_hop(tmp_path: Path) -> None:
+    async with Smtpd(users={"postern": "secret"}) as server:
+        (tmp_path / "password").write_text("secret")
+        hops = [
+            {"name": "default", "addresses": [server.address], "tls": "none", "username": "postern",
+             "password_file": str(tmp_path / "password")},
+        ]  # fmt: skip
+        async with running(tmp_path, hop=server, settings={"next_hops": hops}) as (gateway, hop, _):
+            talk = await Talk.to(gateway.smtp_addresses[0])
+            await talk.login()
+            for given, passed in ((" AUTH=<>", " AUTH=<>"), (" AUTH=ceo@bank.example", " AUTH=<>"), ("", "")):
+                await talk.ask(f"MAIL FROM:<ann@acme.example>{given}")
+                await talk.ask("RCPT TO:<bob@recipient.example>")
+                await talk.ask("DATA")
+                assert (await talk.ask(CLEAN)).startswith("250 ")
+                assert hop.accepted[-1].reverse_path == f"<ann@acme.example>{passed}"
+            talk.writer.close()
+
+
 def test_bind_is_what_a_customer_gets() -> None:
     assert len(bind(Policy())) == len(bind(Policy(), {"HDR-DATE": Action.OFF})) + 1

@@ -233,6 +233,20 @@ async def test_more_recipients_than_the_bound_get_452_and_the_rest_pass(tmp_path
         talk.writer.close()
 
 
+async def test_refused_recipients_of_one_transaction_are_bounded_too(tmp_path: Path) -> None:
+    policy = Policy.model_validate({"message": {"max_recipients": 100}})
+    async with running(tmp_path, policy=policy) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        hop.on("RCPT", "552 5.2.2 Mailbox full")
+        for number in range(200):
+            assert (await talk.ask(f"RCPT TO:<user{number}@recipient.example>")).startswith("552 5.2.2 ")
+        assert (await talk.ask("RCPT TO:<one.more@recipient.example>")).startswith("452 4.5.3 ")
+        assert sum(command.startswith("RCPT") for command in hop.commands) == 200
+        talk.writer.close()
+
+
 @pytest.mark.parametrize("size", [70_000, 500_000])
 async def test_a_message_over_the_limit_is_refused_after_the_data(tmp_path: Path, size: int) -> None:
     policy = Policy.model_validate({"message": {"max_bytes": 65536}})

@@ -9,13 +9,18 @@ import socket
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from tests.rig.gateway import running
 
 _SMALL = 4096
 """Octets that the sockets hold: what nobody reads stays in the session's transport."""
 
 
-async def test_input_that_comes_while_replies_wait_to_be_read_is_answered(tmp_path: Path) -> None:
+async def test_input_that_comes_while_replies_wait_to_be_read_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.smtp.session._MOST_COMMANDS", 1 << 30)
     async with running(tmp_path) as (gateway, hop, _):
         host, port = gateway.smtp_addresses[0].rsplit(":", 1)
         plug = socket.socket()

@@ -2,7 +2,8 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
 
     == what is shown                  a new connection
     from 127.0.0.2                    optional: the client's address (127.0.0.2 is customer nets)
-    listener 1                        optional: which listener of the test's gateway
+    listener 1                        optional: which listener of the test's gateway; `starttls` and `implicit` name
+                                      the first of that kind
     first PROXY TCP4 ...\r\n            optional: octets sent before the greeting comes, backslash escapes read
     next-hop RCPT 550 5.1.1 Unknown   optional: what the next hop does at a moment (tests/rig/smtpd.py)
     C: MAIL FROM:<ann@acme.example>   the client sends this line and CRLF
@@ -10,20 +11,29 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
     C pipelined: ...                  held back and sent together with the next C line
     S: 250 2.1.0 Sender ok            the server answers this line; "..." stands for anything
     S: 250-...                        lines of one reply are given one by one; `S*: 250` skips one whole reply
+    upgrade                           the client begins TLS
     closed                            the server has closed the connection
     expect code ID-FROM               the last decision in the audit has this finding first ("none": accepted)
     expect recipients a@b.example     the last message reached the next hop with these recipients
     expect received from x ([...])    the first line of the last message that reached the next hop, after "Received: "
     expect messages 1                 so many messages have reached the next hop
+    expect next-hop MAIL FROM:<...>   the last command of this verb that reached the next hop; "..." for anything
+    expect body a\r\n                 the last message at the next hop ends so, behind its header block
+    expect header TLS-Required: No    the last message at the next hop has this line in its header block
+    expect change added Date          the last decision's changes to the message hold this one
     AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
     SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
 
-`${B64:text}` in a C line becomes base64 of the text (\0 read), ${PASSWORD} the right password.
+    S x100: 250 2.1.5 ...             one hundred such lines
+
+`${B64:text}` in a C line becomes base64 of the text (\0 read), `${TIMES:3:text}` the text three times, ${PASSWORD} the
+right password.
 """
 
 import asyncio
 import base64
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,8 +63,9 @@ def read_dialogs(pattern: str) -> Iterator[Dialog]:
 
 
 def expand(text: str) -> str:
-    """Replace ${B64:…} and ${PASSWORD}."""
+    """Replace ${TIMES:…}, ${B64:…} and ${PASSWORD}."""
     text = text.replace("${PASSWORD}", PASSWORD)
+    text = re.sub(r"\$\{TIMES:(\d+):([^}]*)\}", lambda found: found[2] * int(found[1]), text)
     return re.sub(
         r"\$\{B64:([^}]*)\}",
         lambda found: base64.b64encode(found[1].replace("\\0", "\0").encode()).decode(),
@@ -65,6 +76,10 @@ def expand(text: str) -> str:
 def octets(text: str) -> bytes:
     """The octets that a text with backslash escapes stands for."""
     return expand(text).encode("latin-1").decode("unicode_escape").encode("latin-1")
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 class Player:
@@ -83,17 +98,21 @@ class Player:
             if word == "from":
                 source = value
             elif word == "listener":
-                listener = int(value)
+                kinds = [each.tls for each in self._gateway.settings.smtp.listeners]
+                listener = int(value) if value.isdigit() else kinds.index(value)  # type: ignore[arg-type]
             elif word == "first":
                 first = octets(value)
             else:
                 moment, _, act = value.partition(" ")
                 self._hop.on(moment, act or None)
         host, _, port = self._gateway.smtp_addresses[listener].rpartition(":")
+        implicit = self._gateway.settings.smtp.listeners[listener].tls == "implicit"
         before = len(self._hop.accepted)
         host = host.strip("[]")
         local = source or ("::1" if ":" in host else "127.0.0.1")
-        self._reader, self._writer = await asyncio.open_connection(host, int(port), local_addr=(local, 0))
+        self._reader, self._writer = await asyncio.open_connection(
+            host, int(port), local_addr=(local, 0), ssl=_trusting() if implicit else None
+        )
         try:
             self._writer.write(first)
             assert (await self._read()).startswith("220 ")
@@ -109,12 +128,17 @@ class Player:
         word, _, value = line.partition(": ")
         if word in ("S", "S*"):
             await self._hear(value, whole=word == "S*")
+        elif word.startswith("S x"):
+            for _ in range(int(word[3:])):
+                await self._hear(value, whole=False)
         elif word == "C":
             await self._send(expand(value).encode() + b"\r\n")
         elif word == "C pipelined":
             self._held += expand(value).encode() + b"\r\n"
         elif word == "C raw":
             await self._send(octets(value))
+        elif line == "upgrade":
+            await self._writer.start_tls(_trusting())
         elif line == "closed":
             assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
         elif line.startswith("AUTH "):
@@ -128,7 +152,18 @@ class Player:
 
     def _expect(self, line: str, before: int) -> None:
         _, what, value = line.split(maxsplit=2)
-        if what == "code":
+        if what == "next-hop":
+            verb = value.split(" ")[0]
+            self._match(value, [seen for seen in self._hop.commands if seen.split(" ")[0] == verb][-1])
+        elif what == "body":
+            body = self._hop.accepted[-1].content.partition(b"\r\n\r\n")[2]
+            assert body == octets(value), body
+        elif what == "header":
+            header = self._hop.accepted[-1].content.partition(b"\r\n\r\n")[0].decode("latin-1")
+            assert any(self._matches(value, line) for line in header.split("\r\n")), header
+        elif what == "change":
+            assert value in decisions(self._gateway)[-1]["modifications"]
+        elif what == "code":
             found = decisions(self._gateway)[-1]
             assert (found["findings"][0]["code"] if found["findings"] else "none") == value
         elif what == "recipients":
@@ -163,7 +198,10 @@ class Player:
         assert line.endswith(b"\r\n"), f"connection closed, or no CRLF: {line!r}"
         return line[:-2].decode("ascii")
 
+    @classmethod
+    def _match(cls, pattern: str, got: str) -> None:
+        assert cls._matches(pattern, got), f"got {got!r}"
+
     @staticmethod
-    def _match(pattern: str, got: str) -> None:
-        regex = ".*".join(re.escape(part) for part in pattern.split("..."))
-        assert re.fullmatch(regex, got), f"got {got!r}"
+    def _matches(pattern: str, got: str) -> bool:
+        return bool(re.fullmatch(".*".join(re.escape(part) for part in pattern.split("...")), got))

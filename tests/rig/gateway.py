@@ -29,7 +29,10 @@ CUSTOMERS: list[dict[str, Any]] = [
         "id": "acme",
         "name": "Acme Ltd",
         "domains": ["acme.example", "news.acme.example", "xn--bcher-kva.example"],
-        "credentials": [{"username": "acme-app", "password_hash": HASH}],
+        "credentials": [
+            {"username": "acme-app", "password_hash": HASH},
+            {"username": "acme-old", "password_hash": HASH, "normalise_bare_lf": True},
+        ],
     },
     {
         "id": "nets",
@@ -64,7 +67,8 @@ class Clock:
         return self.now
 
 
-_ENHANCED_FREE = re.compile(r"220 \S+ ESMTP|250[ -]|354 |334 ")
+_ENHANCED_FREE = re.compile(r"220 \S+ ESMTP|250[ -](?:[A-Z0-9-]+(?: [A-Z0-9 ]+)?|gw\.example)\Z|35[34] |334 ")
+"""Greeting, EHLO and HELO have no enhanced status code (RFC 2034 section 4), nor has what is not the last word."""
 
 
 class ReplyLinter:
@@ -73,13 +77,17 @@ class ReplyLinter:
     def __init__(self) -> None:
         self.seen: set[str] = set()
         self.faults: list[str] = []
+        self._begun = ""
+        """The code of a reply whose last line is yet to come. Its lines are said without a pause."""
 
     def __call__(self, line: str) -> None:
         """Look at one line, without CRLF."""
         self.seen.add(line)
         enhanced = re.match(r"(\d)\d\d[ -](\d)\.\d{1,3}\.\d{1,3} \S", line)
+        begun, self._begun = self._begun, line[:3] if line[3:4] == "-" else ""
         if (
-            len(line) > 510
+            (begun and line[:3] != begun)
+            or len(line) > 510
             or not line.isascii()
             or any(c < " " for c in line)
             or (not (enhanced and enhanced[1] == enhanced[2]) and not _ENHANCED_FREE.match(line))

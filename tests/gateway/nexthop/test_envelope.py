@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.gateway.nexthop.conftest import Kit, MakeHop
+from tests.gateway.nexthop.conftest import Certificate, Kit, MakeHop
 from tests.gateway.nexthop.test_transaction import NAMES, opened, send
 from tests.rig.smtpd import CUT, STALL, Close, Smtpd
 
@@ -110,3 +110,41 @@ async def test_a_session_lost_in_the_replay_is_replaced_once(make_hop: MakeHop, 
             outcomes.append((await send(slow)).outcome)
         assert outcomes == ["accepted", "deferred"]
         assert [message.recipients for message in server.messages] == [tuple(NAMES)]
+
+
+async def test_a_session_that_does_not_offer_requiretls_never_gets_a_message_that_asks_for_it(
+    make_hop: MakeHop, kit: Kit, certificate: Certificate
+) -> None:
+    async with Smtpd(tls=certificate.context, keywords=["REQUIRETLS"]) as server:
+        hop = await make_hop(server, tls="starttls", ca_file=certificate.path)
+        assert "REQUIRETLS" in hop.offer.extensions
+        transaction = hop.transaction("acme", "a@acme.example", ("REQUIRETLS",))
+        assert (await transaction.rcpt("b@example.org")).code == 250
+        await transaction.abandon()
+        server.keywords = ("PIPELINING",)
+        await server.stop()
+        await server.start()
+        transaction = hop.transaction("acme", "a@acme.example", ("REQUIRETLS",))
+        assert str(await transaction.rcpt("b@example.org")).startswith("451 4.4.0 ")
+        await transaction.abandon()
+        assert server.sessions[-1].commands[-1].startswith("EHLO ")
+        assert [name for name, _ in kit.alarms][-1] == "next_hop_requiretls"
+
+
+async def test_requiretls_is_no_offer_without_a_verified_certificate(
+    make_hop: MakeHop, certificate: Certificate
+) -> None:
+    async with Smtpd(tls=certificate.context, keywords=["REQUIRETLS", "DSN"]) as server:
+        hop = await make_hop(server, tls="opportunistic")
+        assert "DSN" in hop.offer.extensions and "REQUIRETLS" not in hop.offer.extensions
+
+
+async def test_recipients_left_out_are_not_said_again(make_hop: MakeHop) -> None:
+    async with Smtpd() as server:
+        hop = await make_hop(server)
+        transaction = await opened(hop, [*NAMES, NAMES[0]])
+        transaction.leave_out({0})
+        assert transaction.accepted == [NAMES[1], NAMES[0]]
+        assert (await send(transaction)).outcome == "accepted"
+        assert server.messages[0].recipients == (NAMES[1], NAMES[0])
+        assert server.commands.count("RSET") == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.smtp.body import IN_MEMORY, Body, Budget, Wire
-from gateway.smtp.wire import stuff
+from gateway.smtp.wire import LineRepair, stuff
 
 PLENTY = 1 << 30
 
@@ -183,3 +183,51 @@ def test_a_folder_that_cannot_be_written_is_no_room(tmp_path: Path) -> None:
     body.add(b"x" * (IN_MEMORY + 10) + b"\r\n")
     body.end()
     assert body.fault == "room"
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6))
+def test_chunks_without_transparency_come_out_whole_or_with_a_fault(message: bytes, places: list[int]) -> None:
+    body, at = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=False), sorted(set(places))
+    for start, end in zip([0, *at], [*at, len(message)], strict=True):
+        body.add(message[start:end])
+    body.end()
+    plain = message.replace(b"\r\n", b"")
+    assert bool(body.fault) == (not {0, 10, 13}.isdisjoint(plain))
+    if not body.fault:
+        ended = message.endswith(b"\r\n") or not message
+        assert body.completed is not ended
+        assert bytes(body.view()) == (message if ended else message + b"\r\n")
+        assert body.sha256 == hashlib.sha256(message).hexdigest()
+    body.close()
+
+
+def test_many_small_chunks_are_not_kept_apart() -> None:
+    body = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=False)
+    for _ in range(10_000):
+        body.add(b"xy")
+    assert len(body._parts) <= 65
+    assert body.size == 20_000
+    body.close()
+
+
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\r\n.\r\n", b"\n.\n"]), max_size=12),
+    st.integers(1, 9),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_goes_out_is_whole_lines_without_an_end_of_data_among_them(
+    parts: list[bytes], step: int, stuffed: bool, mended: bool
+) -> None:
+    data = b"".join(parts)
+    body = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=stuffed, repair=LineRepair() if mended else None)
+    for at in range(0, len(data), step):
+        body.add(data[at : at + step])
+    body.end()
+    assert not (mended and body.fault)
+    if not body.fault and (not stuffed or data.endswith(b"\r\n")):
+        wire = b"".join(Wire(body.view(), 0))
+        assert b"\r\n.\r\n" not in b"\r\n" + wire
+        assert not {10, 13} & set(wire.replace(b"\r\n", b""))
+        assert wire.endswith(b"\r\n") or not wire
+    body.close()

@@ -3,11 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.rig.gateway import running
 from tests.rig.talk import Talk
 
 
-async def test_reading_pauses_while_input_is_not_used_and_none_is_lost(tmp_path: Path) -> None:
+async def test_reading_pauses_while_input_is_not_used_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.smtp.session._MOST_COMMANDS", 1 << 30)
     async with running(tmp_path) as (gateway, _, _):
         talk = await Talk.to(gateway.smtp_addresses[0])
         count = 60_000

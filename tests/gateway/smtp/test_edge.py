@@ -31,6 +31,9 @@ async def test_the_smaller_size_is_offered_and_a_next_hop_never_reached_is_presu
             "250-SIZE 65536",
             "250-8BITMIME",
             "250-SMTPUTF8",
+            "250-DSN",
+            "250-CHUNKING",
+            "250-PRDR",
             "250-AUTH PLAIN LOGIN",
             "250 ENHANCEDSTATUSCODES",
         } == {line for line in linter.seen if line.startswith("250") and line != "250-gw.example"}

@@ -158,3 +158,35 @@ def test_what_was_cleared_is_gone() -> None:
     inbox = fed(b"NOOP\r\n")
     inbox.clear()
     assert len(inbox) == 0
+
+
+@given(st.binary(max_size=200), st.integers(0, 200), PLACES)
+def test_a_chunk_is_so_many_octets_in_any_cutting(data: bytes, size: int, places: list[int]) -> None:
+    size = min(size, len(data))
+
+    async def run() -> tuple[bytes, bytes]:
+        inbox = fed(*cut(data + b"QUIT\r\n", places))
+        body = Body(Budget(PLENTY, PLENTY), PLENTY, None, stuffed=False)
+        await inbox.chunk(size, body)
+        found = b"".join(body._parts)
+        body.close()
+        left = await inbox.line(1000)
+        assert isinstance(left, bytes) or b"\n" in data[size:]
+        return found, left if isinstance(left, bytes) else b""
+
+    found, left = asyncio.run(run())
+    assert found == data[:size]
+    assert (data[size:] + b"QUIT\r\n").startswith(left)
+
+
+def test_a_chunk_that_nobody_wants_is_thrown_away_and_not_held() -> None:
+    inbox, most = fed(*[b"x" * 100_000] * 20, b"NOOP\r\n"), 0
+
+    async def run() -> bytes | Reply:
+        nonlocal most
+        await inbox.chunk(2_000_000, None)
+        most = len(inbox)
+        return await inbox.line(100)
+
+    assert asyncio.run(run()) == b"NOOP"
+    assert most <= 100_000

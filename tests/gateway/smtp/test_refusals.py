@@ -36,6 +36,12 @@ def received(count: int) -> bytes:
         (FROM + b"\r\n" + b"x" * 2000, "SIZE", "2026 octets, limit 1000"),
         (FROM + b"X: " + b"x" * 17_000 + b"\r\n\r\n", "HEADER-SIZE", "17031 octets, limit 16384"),
         (received(11) + FROM + b"\r\n", "LOOP", "11 Received fields, limit 10"),
+        (FROM + b"X: y\r\n" * 2000 + b"\r\n", "HEADER-SIZE", "2001 fields, limit 2000"),
+        (
+            FROM + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 1001,
+            "MIME-BOUNDS",
+            "more than 1000 parts",
+        ),
     ],
 )
 def test_what_is_refused_says_why(data: bytes, code: str, evidence: str) -> None:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.customers import CustomersFile
-from gateway.smtp import connection
+from config.policy import Policy
+from gateway.smtp import connection, session
 from gateway.smtp.session import _COMMANDS
 from tests.rig.gateway import CUSTOMERS, decisions, running
 from tests.rig.smtpd import STALL, Later, Smtpd
@@ -333,6 +334,7 @@ async def test_a_message_still_being_forwarded_when_the_drain_ends_is_unknown_an
 
 async def test_a_client_that_never_reads_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_LAST_WORDS_SECONDS", 0.1)
+    monkeypatch.setattr(session, "_MOST_COMMANDS", 1 << 30)
     async with running(tmp_path, settings={"limits": {"command_timeout": 1.0}}) as (gateway, hop, _):
         talk = await Talk.to(gateway.smtp_addresses[0])
         cast(asyncio.Transport, talk.writer.transport).pause_reading()
@@ -343,5 +345,123 @@ async def test_a_client_that_never_reads_is_cut_off(tmp_path: Path, monkeypatch:
 
 def test_only_commands_of_our_own_are_offered() -> None:
     assert set(_COMMANDS) == {
-        "EHLO", "HELO", "NOOP", "HELP", "VRFY", "EXPN", "RSET", "QUIT", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA",
+        "EHLO", "HELO", "NOOP", "HELP", "VRFY", "EXPN", "RSET", "QUIT", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT",
     }  # fmt: skip
+
+
+async def test_a_message_too_large_in_chunks_is_refused_at_the_chunk_where_that_shows(tmp_path: Path) -> None:
+    policy = Policy.model_validate({"message": {"max_bytes": 65536}})
+    async with running(tmp_path, policy=policy) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        await talk.ask("RCPT TO:<bob@recipient.example>")
+        assert (await talk.ask(b"BDAT 60000\r\n" + b"x" * 60_000)).startswith("250 2.0.0 60000 ")
+        assert (await talk.ask(b"BDAT 60000\r\n" + b"x" * 60_000)).startswith("552 5.3.4 Message is larger ")
+        assert decisions(gateway)[-1]["findings"][0]["code"] == "SIZE"
+        assert (await talk.ask(b"BDAT 6 LAST\r\nQUIT\r\n")) == "503 5.5.1 Send MAIL first"
+        await talk.up_to_data()
+        assert (await talk.ask(CLEAN)).startswith("250 ")
+        assert gateway.edge.pipeline.budget.memory_used == 0
+        talk.writer.close()
+
+
+async def test_a_client_that_hangs_up_within_a_chunk_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        await talk.ask("RCPT TO:<bob@recipient.example>")
+        assert (await talk.ask(b"BDAT 100000\r\n" + b"x" * 100_000)).startswith("250 ")
+        assert gateway.edge.pipeline.budget.memory_used == 100_000
+        talk.writer.write(b"BDAT 100000 LAST\r\n" + b"x" * 99_999)
+        talk.writer.close()
+        await hop.until(lambda: gateway.metrics.registry.get_sample_value("postern_sessions") == 0)
+        assert gateway.edge.pipeline.budget.memory_used == 0
+        assert hop.accepted == []
+        assert decisions(gateway) == []
+
+
+async def test_trying_out_recipients_ends_the_session_and_policy_refusals_never_do(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        for _ in range(100):
+            assert (await talk.ask("MAIL FROM:<ann@evil.example>")).startswith("550 5.7.1 ")
+            assert (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("503 ")
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        hop.on("RCPT", "550 5.1.1 No such user")
+        for number in range(25):
+            assert (await talk.ask(f"RCPT TO:<user{number}@recipient.example>")).startswith("550 5.1.1 ")
+        assert (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("421 4.7.0 Too many errors ")
+        assert await talk.closed()
+        talk.writer.close()
+
+
+async def test_a_list_of_which_half_are_unknown_passes(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        await talk.ask("MAIL FROM:<ann@acme.example>")
+        hop.on("RCPT", *(["550 5.1.1 No such user", None] * 100))
+        for number in range(200):
+            reply = await talk.ask(f"RCPT TO:<user{number}@recipient.example>")
+            assert reply.startswith("250 " if number % 2 else "550 ")
+        await talk.ask("DATA")
+        assert (await talk.ask(CLEAN)).startswith("250 ")
+        talk.writer.close()
+
+
+async def test_malformed_commands_end_the_session_and_unknown_ones_do_not_by_themselves(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        for _ in range(60):
+            assert (await talk.ask("FOO")).startswith("500 5.5.1 ")
+        for _ in range(12):
+            assert (await talk.ask(b"NOOP\nNOOP\r\n")).startswith("500 5.5.2 ")
+            assert (await talk.ask("EHLO two words")).startswith("501 ")
+        assert (await talk.ask("VRFY")).startswith("501 ")
+        assert (await talk.ask("NOOP")).startswith("421 4.7.0 Too many errors ")
+        assert await talk.closed()
+        talk.writer.close()
+
+
+async def test_commands_without_a_message_are_bounded_and_a_customers_mail_starts_anew(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        for _ in range(3):
+            for _ in range(98):
+                assert (await talk.ask("NOOP")).startswith("250 ")
+            await talk.up_to_data()
+            assert (await talk.ask(CLEAN)).startswith("250 ")
+        for _ in range(101):
+            assert (await talk.ask("RSET")).startswith("250 ")
+        assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("421 4.7.0 Too many commands ")
+        stranger = await Talk.to(gateway.smtp_addresses[0])
+        await stranger.ask("EHLO client.example")
+        for _ in range(100):
+            assert (await stranger.ask("MAIL FROM:<ann@acme.example>")).startswith("530 ")
+        assert (await stranger.ask("MAIL FROM:<ann@acme.example>")).startswith("421 ")
+        talk.writer.close()
+        stranger.writer.close()
+
+
+async def test_a_session_ends_after_an_hour_and_an_open_transaction_gets_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as (gateway, hop, _):
+        idle, busy = await Talk.to(gateway.smtp_addresses[0]), await Talk.to(gateway.smtp_addresses[0])
+        await busy.login()
+        await busy.ask("MAIL FROM:<ann@acme.example>")
+        (first, second) = sorted(gateway.edge._sessions, key=lambda each: each.idle, reverse=True)
+        for each in (first, second):
+            each._since -= 3601
+        assert (await idle.ask("NOOP")).startswith("421 4.4.2 ")
+        assert await idle.closed()
+        assert (await busy.ask("RCPT TO:<bob@recipient.example>")).startswith("250 ")
+        await busy.ask("DATA")
+        assert (await busy.ask(CLEAN)).startswith("250 ")
+        assert (await busy.ask("MAIL FROM:<ann@acme.example>")).startswith("421 4.4.2 ")
+        idle.writer.close()
+        busy.writer.close()

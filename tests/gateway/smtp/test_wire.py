@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.smtp.wire import (
     LineCheck,
+    LineRepair,
     Path,
     PathFault,
     SyntaxFault,
@@ -131,7 +132,7 @@ def test_a_path_is_read(argument: str, address: str | None, parameters: dict[str
         "", "FROM", "FROM:", "FROM:a@b.example", "TO:<a@b.example>", "FROM:<a@b.example", "FROM:<a@b.example>SIZE=1",
         "FROM:<a b@c.example>", "FROM:<a@b.example>> SIZE=1", "FROM:<<a@b.example>>", "FROM:<a@b.example> =1",
         "FROM:<a@b.example> SIZE=1 size=2", "FROM:<a@b.example> SIZE=", "FROM  :<a@b.example>", "FROM:  <a@b.example>",
-        "FROM:<a@b.example> X=\u00e4",
+        "FROM:<a@b.example> X=a\u2028", "FROM:<a@b.example> X=\u0085",
     ],
 )  # fmt: skip
 def test_what_is_no_path_is_a_syntax_fault(argument: str) -> None:
@@ -229,3 +230,15 @@ def test_a_dot_that_was_not_put_on_is_taken_off_all_the_same() -> None:
 
 def test_a_first_dot_that_starts_no_line_stays() -> None:
     assert stuff(b".a\r\n.b", line_start=False) == b".a\r\n..b"
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b""]), max_size=12), st.integers(1, 5))
+def test_line_repair_is_the_same_over_any_cutting(parts: list[bytes], step: int) -> None:
+    data, repair = b"".join(parts), LineRepair()
+    found = b"".join(repair.feed(data[at : at + step]) for at in range(0, len(data), step)) + repair.end()
+    assert found == b"\r\n".join(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
+    check = LineCheck()
+    check.feed(found)
+    check.end()
+    assert check.fault == ""
+    assert (repair.mended > 0) == (found != data)
