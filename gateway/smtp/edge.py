@@ -23,8 +23,8 @@ from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
 from gateway.smtp.certificates import AskingContext
 from gateway.smtp.gate import Gate
-from gateway.smtp.peers import Networks, counted_as
 from gateway.smtp.parameters import PASSED_THROUGH
+from gateway.smtp.peers import Networks, counted_as
 from gateway.smtp.wire import LineRepair
 
 if TYPE_CHECKING:

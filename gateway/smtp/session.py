@@ -383,6 +383,7 @@ class Session(Connection):
             self._say(refusal)
             return
         self._say("354 End data with <CRLF>.<CRLF>")
+        transaction = self._transaction
         assert transaction is not None
         body = self._edge.new_body(transaction.size_limit, stuffed=True, repair=transaction.repair)
         try:

@@ -76,6 +76,8 @@ def expand(text: str) -> str:
 def octets(text: str) -> bytes:
     """The octets that a text with backslash escapes stands for."""
     return expand(text).encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
 def _trusting() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -151,7 +153,7 @@ class Player:
             self._expect(line, before)
 
     def _expect(self, line: str, before: int) -> None:
-        _, what, value = line.split(maxsplit=2)
+        _, what, value = line.split(" ", 2)
         if what == "next-hop":
             verb = value.split(" ")[0]
             self._match(value, [seen for seen in self._hop.commands if seen.split(" ")[0] == verb][-1])

@@ -15,6 +15,7 @@ from config.customers import CustomersFile
 from config.files import ConfigError
 from config.settings import Listener
 from gateway.app import Gateway
+from gateway.smtp import session
 from gateway.smtp.certificates import AskingContext
 from gateway.smtp.edge import server_context
 from tests.rig import certificates
@@ -123,8 +124,14 @@ def test_starttls_shows_a_certificate_too_and_only_from_then_on(
 
 
 def test_a_large_message_and_many_replies_pass(
-    tmp_path: Path, run: Callable[[Any], None], server: Certificate, ours: Certificate
+    tmp_path: Path,
+    run: Callable[[Any], None],
+    server: Certificate,
+    ours: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(session, "_MOST_COMMANDS", 10_000)
+
     async def main() -> None:
         async with running(tmp_path, settings=listener(server), customers=customers(ours)) as (gateway, hop, _):
             talk = await connect(gateway, ours.client())
