@@ -22,6 +22,8 @@ from gateway.directory import Directory
 from gateway.evidence import Evidence
 from gateway.http.server import HttpServer
 from gateway.jobs import Jobs
+from gateway.ledger.memory import MemoryLedger
+from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.pipeline import Pipeline
@@ -54,6 +56,7 @@ class Gateway:
             self.stores.customers, self.stores.repeats, self.directory, self.repeats, self.metrics, clock
         )
         self.strangers = Strangers()
+        self.ledger = self._make_ledger()
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.http_address = ""
@@ -82,6 +85,8 @@ class Gateway:
             hop.name: NextHop(hop, hostname=settings.hostname, clock=loop.time, on_alarm=self.metrics.alarm)
             for hop in settings.next_hops
         }
+        stack.push_async_callback(self.ledger.close)
+        await self.ledger.open()
         authenticator = Authenticator(self.directory, loop.time)
         stack.callback(authenticator.close)
         self.edge = self._make_edge(authenticator)
@@ -113,6 +118,19 @@ class Gateway:
         follow = self.restore.follow(lambda: self.changes.went_back)
         for work in (self.changes.follow(), follow, self._every_minute(), self._every_day()):
             self._tasks.append(loop.create_task(work))
+
+    def _make_ledger(self) -> Ledger:
+        url = self.settings.ledger.url.get_secret_value()
+
+        def clock() -> float:
+            return self.clock().timestamp()
+
+        if url == "memory://":
+            return MemoryLedger(clock)
+        # Imported here because its library costs a tenth of a second and some megabytes.
+        from gateway.ledger.redis import RedisLedger
+
+        return RedisLedger(url, processes=self.settings.ledger.nodes, clock=clock, alarm=self.metrics.alarm)
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:
         settings = self.settings
@@ -169,6 +187,7 @@ class Gateway:
             found.append("SMTP: not open yet")
         for name, hop in self.hops.items():
             self.metrics.healthy.labels(f"next-hop {name}").set(hop.healthy)
+        self.metrics.healthy.labels("ledger").set(self.ledger.healthy)
         return found
 
     async def _every_minute(self) -> None:
