@@ -175,11 +175,16 @@ class Http(Frozen):
 
 
 class EdgeLimits(Frozen):
-    """Bounds of the edge, for one process."""
+    """Bounds of the edge, for one process where nothing else is said."""
 
     connections: Annotated[int, Field(ge=1)] = 2000
-    """In total; the next one gets 421."""
+    """In total; nobody may hold more than are free, and a tenth is for customers' addresses alone."""
     connections_per_address: Annotated[int, Field(ge=1)] = 200
+    """Over all processes; an IPv6 /64 is one address. Strangers get 421, customers 450 at MAIL."""
+    connections_per_customer: Annotated[int, Field(ge=1)] = 500
+    """Over all processes; beyond it MAIL is answered 450."""
+    loop_delay: Seconds = 0.5
+    """Seconds that the event loop may be late, on average over a second: then strangers get 421 and MAIL 451."""
     body_memory: Bytes = 256 * 1024 * 1024
     """Octets of message bodies held in memory at once; past it MAIL gets 452 4.3.1."""
     body_disk: Bytes = 4 * 1024 * 1024 * 1024

@@ -26,9 +26,11 @@ from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
+from gateway.overload import Overload
 from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore
+from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Budget
 from gateway.smtp.edge import Edge
@@ -57,6 +59,7 @@ class Gateway:
         )
         self.strangers = Strangers()
         self.ledger = self._make_ledger()
+        self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.http_address = ""
@@ -116,7 +119,8 @@ class Gateway:
         stack.push_async_callback(self.edge.close, settings.limits.drain_timeout)
         self.smtp_addresses = await self.edge.open()
         follow = self.restore.follow(lambda: self.changes.went_back)
-        for work in (self.changes.follow(), follow, self._every_minute(), self._every_day()):
+        works = (self.changes.follow(), follow, self.overload.watch(), self._every_minute(), self._every_day())
+        for work in works:
             self._tasks.append(loop.create_task(work))
 
     def _make_ledger(self) -> Ledger:
@@ -155,6 +159,7 @@ class Gateway:
             pipeline=pipeline,
             directory=self.directory,
             authenticator=authenticator,
+            admission=Admission(settings.limits, self.ledger, self.overload, self.metrics),
             strangers=self.strangers,
             metrics=self.metrics,
             clock=self.clock,

@@ -12,8 +12,8 @@ from gateway.ledger.model import Add, Give, Ledger, Mark, Marked, Operation, Tak
 from gateway.ledger.redis import RedisLedger
 from tests.rig.redis import RedisServer, running
 
-HERE, THERE = key("connections", "192.0.2.1"), key("connections", "192.0.2.2")
-METER, MARK = key("failures", "192.0.2.1"), key("good", "192.0.2.1")
+HERE, THERE = key("connections", "address", "192.0.2.1"), key("connections", "address", "192.0.2.2")
+METER, MARK = key("failures", "address", "192.0.2.1"), key("good", "address", "192.0.2.1")
 
 
 class Time:
@@ -125,14 +125,14 @@ def test_both_forms_answer_alike(server: RedisServer, steps: list[tuple[int, Ope
 
 
 def test_no_two_counters_have_one_key_and_the_tag_is_what_it_is_about() -> None:
-    parts: list[tuple[str, ...]] = [
-        ("a", "b"),
-        ("a", "b", ""),
-        ("a:1", "b"),
-        ("a", "1:b"),
-        ("ab", ""),
-        ("a", "b}", "c"),
+    parts = [
+        ("a", "b", "c"),
+        ("a", "b", "c", ""),
+        ("a:1", "b", "c"),
+        ("a", "1:b", "c"),
+        ("ab", "", "c"),
+        ("a", "", "bc"),
     ]
-    parts += [("a", "b", "}c"), ("a", "b}:1:a1:c"), ("1:a", "b")]
+    parts += [("a", "b", "c}", "d"), ("a", "b", "c", "}d"), ("a", "b", "c}:1:a1:d"), ("1:a", "b", "c")]
     assert len({key(*each) for each in parts}) == len(parts)
-    assert key("connections", "acme", "x") == "postern:1:{4:acme}:11:connections:1:x"
+    assert key("connections", "customer", "acme", "x") == "postern:1:{8:customer:4:acme}:11:connections:1:x"

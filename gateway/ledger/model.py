@@ -85,12 +85,14 @@ class Ledger(Protocol):
         ...
 
 
-def key(counter: str, *about: str) -> str:
-    """The key of a counter: versioned, and no two counters have one key, whatever stands in them.
+def key(counter: str, kind: str, name: str, *more: str) -> str:
+    """The key of a counter about something (an `address`, a `customer`, ...), such as
+    `postern:1:{8:customer:4:acme}:11:connections`.
 
-    What stands in braces is the hash tag: on a cluster, counters about the same thing are on one server.
+    It is versioned, and no two counters have one key, whatever stands in them. In braces stands the hash tag: on a
+    cluster, counters about the same thing are on one server.
     """
-    return f"postern:{VERSION}:{{{_joined(about[:1])}}}:{_joined((counter, *about[1:]))}"
+    return f"postern:{VERSION}:{{{_joined((kind, name))}}}:{_joined((counter, *more))}"
 
 
 def _joined(parts: tuple[str, ...]) -> str:

@@ -39,7 +39,7 @@ _MOST = 500
 """Operations of one round trip."""
 _SCRIPT = files("gateway.ledger").joinpath("counters.lua").read_text()
 _SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-_PROBE_KEY = key("probe", "ledger")
+_PROBE_KEY = key("probe", "ledger", "")
 
 
 class _Call(NamedTuple):

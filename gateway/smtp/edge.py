@@ -5,7 +5,6 @@ import contextlib
 import os
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -14,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from config.files import ConfigError
 from config.settings import EdgeLimits, Listener, split_address
+from filters.model import Reply
 from gateway.audit.strangers import Strangers
 from gateway.directory import Directory
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
+from gateway.smtp.admission import Admission, Place
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
+from gateway.smtp.replies import SHUTTING_DOWN, TOO_MANY_CONNECTIONS
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
@@ -52,6 +54,7 @@ class Edge:
         pipeline: Pipeline,
         directory: Directory,
         authenticator: Authenticator,
+        admission: Admission,
         strangers: Strangers,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -59,12 +62,12 @@ class Edge:
     ) -> None:
         self.hostname, self.limits, self.pipeline, self.directory = hostname, limits, pipeline, directory
         self.authenticator, self._strangers, self._metrics, self._clock = authenticator, strangers, metrics, clock
+        self.admission = admission
         self._contexts = {listener.address: server_context(listener) for listener in listeners}
         self._listeners = tuple(listeners)
         self._body_folder = body_folder
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
-        self._per_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
         self.on_reply: Callable[[str], None] | None = None
@@ -100,8 +103,6 @@ class Edge:
 
     async def close(self, drain_seconds: float) -> None:
         """Stop listening; idle sessions are sent away with 421, open transactions get `drain_seconds`."""
-        from gateway.smtp.replies import SHUTTING_DOWN
-
         self.draining = True
         for server in self._servers:
             server.close()
@@ -119,24 +120,28 @@ class Edge:
                 await asyncio.wait_for(self._empty.wait(), seconds)
         return not self._sessions
 
-    def admit(self, session: "Session", address: str) -> bool:
-        """Count a new session in; False when there are too many, in total or from its address."""
+    async def admit(self, session: "Session", address: str) -> Place | Reply:
+        """A new session from an address: what it holds, or the reply that turns it away."""
         self._sessions.add(session)
         self._empty.clear()
-        self._per_address[address] += 1
         self._metrics.sessions.set(len(self._sessions))
         self._metrics.connections.inc()
-        if self.draining or len(self._sessions) > self.limits.connections:
-            return False
-        return self._per_address[address] <= self.limits.connections_per_address
+        if self.draining:
+            return SHUTTING_DOWN
+        if len(self._sessions) > 2 * self.limits.connections:
+            return TOO_MANY_CONNECTIONS  # those included who are only being looked at
+        owner = self.directory.by_address(address)
+        found = await self.admission.admit(address, owner.entry.customer.id if owner else None)
+        if isinstance(found, Reply):
+            self.refused_stranger(address, "CONN-LIMIT")
+        return found
 
-    def release(self, session: "Session", address: str) -> None:
+    def release(self, session: "Session", place: Place | None) -> None:
         """A session has ended."""
+        if place is not None:
+            self.admission.release(place)
         if session in self._sessions:
             self._sessions.discard(session)
-            self._per_address[address] -= 1
-            if self._per_address[address] <= 0:
-                del self._per_address[address]
             self._metrics.sessions.set(len(self._sessions))
             if not self._sessions:
                 self._empty.set()

@@ -15,6 +15,7 @@ from config.settings import Listener
 from filters.model import Reply
 from gateway.directory import Identity
 from gateway.smtp import replies
+from gateway.smtp.admission import Place
 from gateway.smtp.auth import Busy
 from gateway.smtp.connection import Connection, Gone, tls_of
 from gateway.smtp.edge import Edge
@@ -47,6 +48,8 @@ class Session(Connection):
     def __init__(self, edge: Edge, listener: Listener) -> None:
         super().__init__(edge.limits.command_timeout, edge.said)
         self._edge, self._listener = edge, listener
+        self._tls_first = listener.tls == "implicit"
+        self._place: Place | None = None
         self._identity: Identity | None = None
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
@@ -62,14 +65,18 @@ class Session(Connection):
         edge = self._edge
         peer = self._peer
         try:
-            if not edge.admit(self, peer[0]):
+            admitted = await edge.admit(self, peer[0])
+            if isinstance(admitted, Reply):
                 if self._listener.tls != "implicit":
-                    self._say(replies.TOO_MANY_CONNECTIONS)
+                    self._say(admitted)
                     await self._flush()
                 return
+            self._place = admitted
             context = edge.tls(self._listener)
             if self._listener.tls == "implicit" and context is not None:
-                # Nothing is awaited before this: no octet of the handshake can have come into the inbox.
+                # Nothing was read before this: no octet of the handshake can have come into the inbox.
+                if self.transport is not None:
+                    self._readable_from(1, self.transport)
                 await self._encrypt(context)
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
@@ -87,7 +94,7 @@ class Session(Connection):
         except Exception:
             log.exception("session with %s failed", peer[0])
         finally:
-            edge.release(self, peer[0])
+            edge.release(self, self._place)
             await self._abandon()
             self.hang_up()
 
@@ -233,6 +240,8 @@ class Session(Connection):
             self._say(replies.AUTH_BAD)
             return
         self._identity, self._changed = identity, False
+        if self._place is not None:
+            await self._edge.admission.recognise(self._place, identity.entry.customer.id)
         self._say(replies.AUTH_OK)
 
     def _auth_refusal(self, mechanism: str) -> Reply | None:
@@ -277,6 +286,12 @@ class Session(Connection):
             tls_first = self._listener.tls == "starttls" and self._tls is None
             self._say(replies.TLS_FIRST if tls_first else replies.AUTH_REQUIRED.reply)
             return
+        admission, place, customer = self._edge.admission, self._place, self._identity.entry.customer.id
+        if place is not None and not admission.serves(place, customer):
+            refusal = await admission.serve(place, customer)
+            if refusal is not None:
+                self._say(refusal)
+                return
         client = Client(
             peer[0], peer[1], self._listener.address, self._ehlo, self._tls, self._protocol(), lambda: self._ended
         )

@@ -11,7 +11,11 @@ from gateway.ledger.model import Add, Give, Mark, Marked, Take, key
 from gateway.ledger.redis import LEASE, TIMEOUT, RedisLedger
 from tests.rig.redis import RedisServer, running
 
-HERE, METER, MARK = key("connections", "192.0.2.1"), key("failures", "192.0.2.1"), key("good", "192.0.2.1")
+HERE, METER, MARK = (
+    key("connections", "address", "192.0.2.1"),
+    key("failures", "address", "192.0.2.1"),
+    key("good", "address", "192.0.2.1"),
+)
 
 
 class World:
@@ -82,7 +86,7 @@ async def test_what_is_asked_in_one_turn_is_one_call_for_each_hash_tag(world: Wo
         return await run(*arguments)
 
     setattr(ledger, "_run", counted)  # noqa: B010
-    await asyncio.gather(*(ledger.ask(Take(key("connections", f"192.0.2.{n % 4}"))) for n in range(100)))
+    await asyncio.gather(*(ledger.ask(Take(key("connections", "address", f"192.0.2.{n % 4}"))) for n in range(100)))
     assert len(sent) == 1
     assert await round_trips(ledger) - before == 4
 
