@@ -32,6 +32,7 @@ from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore
 from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
+from gateway.smtp.backoff import Backoff
 from gateway.smtp.body import Budget
 from gateway.smtp.edge import Edge
 from gateway.stores import Stores
@@ -90,7 +91,7 @@ class Gateway:
         }
         stack.push_async_callback(self.ledger.close)
         await self.ledger.open()
-        authenticator = Authenticator(self.directory, loop.time)
+        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
         stack.callback(authenticator.close)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.

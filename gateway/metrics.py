@@ -25,6 +25,10 @@ class Metrics:
             "postern_strangers_refused", "Refusals of clients that are no customer", ["reason"], registry=self.registry
         )
         self.connections = Counter("postern_connections", "SMTP connections", registry=self.registry)
+        self.auth = Counter("postern_auth", "Attempts to authenticate", ["result"], registry=self.registry)
+        self.auth_waiting = Gauge(
+            "postern_auth_waiting", "Attempts that wait for their back-off or a thread", registry=self.registry
+        )
         self.shed = Counter(
             "postern_shed", "Connections and transactions turned away", ["at", "reason"], registry=self.registry
         )

@@ -169,9 +169,12 @@ class Edge:
         """An empty body within the bounds of this process."""
         return Body(self.pipeline.budget, self.pipeline.size_limit, self._body_folder)
 
-    def refused_stranger(self, address: str, code: str) -> None:
-        """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""
-        self._strangers.count(address, code, self._clock())
+    def refused_stranger(self, address: str, code: str, customer: str = "") -> None:
+        """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit.
+
+        `customer` is whose account was tried.
+        """
+        self._strangers.count(address, code, self._clock(), customer)
         self._metrics.strangers.labels(code).inc()
 
     def said(self, line: str) -> None:

@@ -231,12 +231,13 @@ class Session(Connection):
             self._say(found)
             return
         try:
-            identity = await self._edge.authenticator.verify(*found, self._peer[0])
+            identity = await self._edge.authenticator.verify(*found, self._peer[0], self._delay)
         except Busy:
             self._say(replies.AUTH_BUSY)
             return
         if identity is None:
-            self._edge.refused_stranger(self._peer[0], "AUTH-BAD")
+            owner = self._edge.directory.by_username(found[0])
+            self._edge.refused_stranger(self._peer[0], "AUTH-BAD", owner.entry.customer.id if owner else "")
             self._say(replies.AUTH_BAD)
             return
         self._identity, self._changed = identity, False
