@@ -21,6 +21,8 @@ from gateway.overload import Overload
 from gateway.smtp import replies
 from gateway.smtp.places import Places
 
+_HANDSHAKES = 400
+"""TLS handshakes under way at once; a quarter for customers' addresses alone, a quarter at most from one address."""
 KNOWN_SECONDS = 30 * 86_400.0
 """How long an address from which somebody has authenticated is a customer's."""
 
@@ -28,7 +30,7 @@ KNOWN_SECONDS = 30 * 86_400.0
 class Place:
     """What one session holds."""
 
-    __slots__ = ("address", "customer", "holder", "known", "waiting")
+    __slots__ = ("address", "customer", "handshaking", "holder", "known", "waiting")
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -38,6 +40,8 @@ class Place:
         """Whose place in this process it is; None: it has none and is counted nowhere."""
         self.waiting: str | None = None
         """Under whom it was let in without a place."""
+        self.handshaking = False
+        """A TLS handshake is under way."""
         self.customer: str | None = None
         """Under which customer it is counted."""
 
@@ -49,6 +53,7 @@ class Admission:
         self._limits, self._ledger, self._overload, self._metrics = limits, ledger, overload, metrics
         spare = limits.connections // 10
         self._places, self._waiting = Places(limits.connections, reserve=spare), Places(max(1, spare))
+        self._handshakes = Places(_HANDSHAKES, reserve=_HANDSHAKES // 4, most=_HANDSHAKES // 4)
 
     async def admit(self, peer: str, customer: str | None) -> Place | Reply:
         """A new connection; `customer` owns the network it comes from, if any. A reply turns it away."""
@@ -80,8 +85,22 @@ class Admission:
         place.known = True
         await self._count(place, customer)
 
+    def begin_handshake(self, place: Place) -> bool:
+        """Whether there is room for one more TLS handshake; it lasts until `end_handshake` or `release`."""
+        place.handshaking = self._handshakes.take(place.address, known=place.known)
+        if not place.handshaking:
+            self._metrics.shed.labels("handshake", "connections").inc()
+        return place.handshaking
+
+    def end_handshake(self, place: Place) -> None:
+        """It has succeeded or failed."""
+        if place.handshaking:
+            place.handshaking = False
+            self._handshakes.give(place.address)
+
     def release(self, place: Place) -> None:
         """The session has ended."""
+        self.end_handshake(place)
         if place.waiting is not None:
             self._waiting.give(place.waiting)
         if place.holder is not None:

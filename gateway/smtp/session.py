@@ -77,6 +77,8 @@ class Session(Connection):
                 # Nothing was read before this: no octet of the handshake can have come into the inbox.
                 if self.transport is not None:
                     self._readable_from(1, self.transport)
+                if not edge.admission.begin_handshake(admitted):
+                    return
                 await self._encrypt(context)
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
@@ -190,8 +192,11 @@ class Session(Connection):
             self._say(replies.TLS_ACTIVE)
             return
         context = self._edge.tls(self._listener)
-        if self._listener.tls != "starttls" or context is None or self.transport is None:
+        if self._listener.tls != "starttls" or context is None or self.transport is None or self._place is None:
             self._say(replies.TLS_NOT_OFFERED)
+            return
+        if not self._edge.admission.begin_handshake(self._place):
+            self._say(replies.TLS_BUSY)
             return
         await self._abandon()
         self._say(replies.TLS_READY)
@@ -203,9 +208,10 @@ class Session(Connection):
         self._ehlo, self._extended, self._identity = "", False, None
 
     async def _encrypt(self, context: ssl.SSLContext) -> None:
-        """The handshake, bounded in time; raises Gone when it fails."""
+        """The handshake that was let begin, bounded in time; raises Gone when it fails."""
         original = cast(asyncio.WriteTransport | None, self.transport)
-        if original is None:
+        place = self._place
+        if original is None or place is None:
             raise Gone
         try:
             transport = await self.loop.start_tls(
@@ -215,6 +221,8 @@ class Session(Connection):
             log.info("TLS handshake with %s failed: %s", self._peer[0], error)
             original.close()
             raise Gone from None
+        finally:
+            self._edge.admission.end_handshake(place)
         assert transport is not None
         self.transport = transport
         self._tls = tls_of(transport)

@@ -151,6 +151,23 @@ async def test_overload_turns_strangers_away_and_defers_customers_until_it_is_ov
     assert 'postern_shed_total{at="mail",reason="overload"} 1.0' in text
 
 
+async def test_handshakes_are_bounded_and_some_are_kept_for_customers(world: World) -> None:
+    admission = world.admission(connections=10_000, connections_per_address=1000)
+    crowd = [await let_in(admission, A) for _ in range(200)]
+    assert [admission.begin_handshake(place) for place in crowd].count(True) == 100
+    while admission.begin_handshake(await let_in(admission, f"198.51.{admission._handshakes.taken % 200}.1")):
+        pass
+    assert admission._handshakes.taken == 300
+    customer = await let_in(admission, B, "acme")
+    assert admission.begin_handshake(customer)
+    admission.end_handshake(customer)
+    admission.end_handshake(customer)
+    admission.release(crowd[0])
+    assert admission._handshakes.taken == 299
+    assert not admission.begin_handshake(crowd[1])
+    assert admission.begin_handshake(await let_in(admission, "192.0.2.9"))
+
+
 @pytest.mark.parametrize("reply", [TOO_MANY_CONNECTIONS, OVERLOADED_STRANGER, OVERLOADED, TOO_MANY_OF_ACCOUNT])
 def test_strangers_hear_421_and_customers_do_not(reply: Reply) -> None:
     assert (reply.code == 421) == (reply in (TOO_MANY_CONNECTIONS, OVERLOADED_STRANGER))
