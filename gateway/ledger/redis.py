@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take, key
@@ -35,11 +35,15 @@ PROBE = 1.0
 """Seconds between two probes while Redis is away."""
 _COMPLAIN = 60.0
 """Seconds between two alarms about one absence."""
-_MOST = 500
-"""Operations of one round trip."""
+_MOST = 2000
+"""Operations that wait for the next round trip; beyond that the answer is this process's own, and renewing the leases
+tells Redis."""
+_RENEWED_AT_ONCE = 100
+"""Leases renewed in one round trip, so that what is asked meanwhile waits a few milliseconds."""
+_FAILURES = (Exception,)
+"""Whatever the library raises: who waits must have an answer."""
 _SCRIPT = files("gateway.ledger").joinpath("counters.lua").read_text()
 _SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-_PROBE_KEY = key("probe", "ledger", "")
 
 
 class _Call(NamedTuple):
@@ -52,6 +56,9 @@ class _Call(NamedTuple):
     instead: float
     """The answer when Redis gives none."""
     answer: asyncio.Future[float] | None
+
+
+_PROBE = _Call(key("probe", "ledger", ""), "marked", "", "", 0, None)
 
 
 class RedisLedger:
@@ -95,10 +102,10 @@ class RedisLedger:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeping
-        for held in list(self._own.held):
-            del self._own.held[held]
-            self._queue(self._hold(held))
-        while self._sending is not None:
+        held = list(self._own.held)
+        self._own.held.clear()
+        await self._declare(held)
+        if self._sending is not None:
             await asyncio.wait((self._sending,))
         await self._client.aclose()
 
@@ -109,10 +116,7 @@ class RedisLedger:
         for operation in operations:
             instead = self._alone(operation)
             answer: asyncio.Future[float] = loop.create_future()
-            if self._up:
-                self._queue(self._as_call(operation, instead, answer))
-            else:
-                answer.set_result(instead)
+            self._queue(self._as_call(operation, instead, answer))
             answers.append(answer)
         return [await answer for answer in answers]
 
@@ -125,18 +129,24 @@ class RedisLedger:
     async def keep(self) -> None:
         """Renew the leases; when Redis was away, find out whether it is back."""
         if not self._up:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await self._send([_Call(_PROBE_KEY, "marked", "", "", 0, None)])
-                self._up, self._complained = True, None
-            if not self._up:
-                self._down("does not answer")
+            try:
+                await self._send([_PROBE])
+            except _FAILURES as error:
+                self._down(error)
                 return
-        for held in list(self._own.held):
-            self._queue(self._hold(held))
-        if not self._own.held:
-            self._queue(_Call(_PROBE_KEY, "marked", "", "", 0, None))  # an idle process sees that Redis went, too
-        while self._sending is not None:
-            await asyncio.wait((self._sending,))
+            self._up, self._complained = True, None
+        await self._declare(list(self._own.held))
+
+    async def _declare(self, held: list[str]) -> None:
+        """Tell how many places this process holds at these keys; returns when Redis has heard it."""
+        heard: asyncio.Future[float]
+        for start in range(0, len(held) or 1, _RENEWED_AT_ONCE):
+            for each in held[start : start + _RENEWED_AT_ONCE]:
+                self._queue(self._hold(each))
+            # Answered behind them; where nothing is held it shows that Redis went, too.
+            heard = asyncio.get_running_loop().create_future()
+            self._queue(_PROBE._replace(answer=heard))
+            await heard
 
     async def _keep(self) -> None:
         while True:
@@ -165,7 +175,9 @@ class RedisLedger:
         return _Call(held, "hold", str(self._own.held.get(held, 0)), "", 0, None)
 
     def _queue(self, call: _Call) -> None:
-        if not self._up:
+        if not self._up or len(self._calls) >= _MOST:
+            if call.answer is not None:
+                call.answer.set_result(call.instead)
             return
         self._calls.append(call)
         if self._sending is None:
@@ -175,21 +187,22 @@ class RedisLedger:
     async def _send_all(self) -> None:
         try:
             while self._calls:
-                batch, self._calls = self._calls[:_MOST], self._calls[_MOST:]
+                batch, self._calls = self._calls, []
                 answers = [call.instead for call in batch]
                 if self._up:
                     try:
                         answers = await self._send(batch)
-                    except (RedisError, OSError, TimeoutError) as error:
-                        self._down(str(error) or type(error).__name__)
+                    except _FAILURES as error:
+                        self._down(error)
                 for call, answer in zip(batch, answers, strict=True):
                     if call.answer is not None and not call.answer.done():
                         call.answer.set_result(answer)
         finally:
             self._sending = None
 
-    def _down(self, why: str) -> None:
+    def _down(self, error: Exception) -> None:
         self._up = False
+        why = str(error) or type(error).__name__
         now = asyncio.get_running_loop().time()
         if self._complained is None or now - self._complained >= _COMPLAIN:
             self._complained = now

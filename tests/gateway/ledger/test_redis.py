@@ -193,3 +193,40 @@ async def test_a_server_that_asks_for_a_password_is_an_alarm_and_not_an_exceptio
     other = world.process()
     assert await other.ask(Take(HERE)) == [1]
     assert "uthentication" in world.alarms[0]
+
+
+async def test_whatever_the_library_raises_everybody_has_an_answer(world: World) -> None:
+    ledger = world.process()
+
+    async def broken(*arguments: Any) -> Any:
+        raise IndexError("pop from an empty deque")
+
+    setattr(ledger, "_run", broken)  # noqa: B010
+    assert await ledger.ask(Take(HERE), Marked(MARK)) == [1, 0]
+    assert world.alarms == ["Redis: pop from an empty deque; counting alone, each of 2 processes its share"]
+
+
+async def test_a_crowd_beyond_the_bound_is_answered_alone_and_told_with_the_next_renewal(world: World) -> None:
+    ledger, other = world.process(), world.process()
+    answers = await asyncio.gather(*(ledger.ask(Take(HERE)) for _ in range(2500)))
+    assert len(answers) == 2500
+    await ledger.keep()
+    assert await other.ask(Take(HERE)) == [2501]
+
+
+async def test_renewing_many_leases_keeps_nobody_waiting(world: World) -> None:
+    ledger, loop = world.process(), asyncio.get_running_loop()
+    for start in range(0, 10_000, 1000):
+        await ledger.ask(*(Take(key("connections", "address", str(n))) for n in range(start, start + 1000)))
+    renewing = asyncio.create_task(ledger.keep())
+    await asyncio.sleep(0)
+    longest = 0.0
+    for _ in range(10_000):
+        if renewing.done():
+            break
+        began = loop.time()
+        await ledger.ask(Take(HERE))
+        longest = max(longest, loop.time() - began)
+    assert renewing.done()
+    assert well(ledger)
+    assert longest < TIMEOUT
