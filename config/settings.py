@@ -142,10 +142,27 @@ class Registry(Frozen):
 
 
 class Ledger(Frozen):
-    """Where usage is counted."""
+    """Where what all processes count together is kept."""
 
-    url: Literal["memory://"] = "memory://"
+    url: SecretStr = SecretStr("memory://")
+    """`memory://` for one process, `redis://host:6379/0` or `rediss://` (TLS) for several."""
     nodes: Annotated[int, Field(ge=1)] = 1
+    """Gateways that share the Redis: the share of each while it is away."""
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"memory://\Z|rediss?://[^/]", value.get_secret_value()):
+            raise ValueError("must be memory://, or start with redis:// or rediss:// and a host")
+        if re.search(r"[?&]password=", value.get_secret_value(), re.IGNORECASE):
+            raise ValueError("write the password before the @, as in redis://:password@host:6379/0")
+        return value
+
+    @model_validator(mode="after")
+    def _shared_by_nodes(self) -> Self:
+        if self.nodes > 1 and self.url.get_secret_value() == "memory://":
+            raise ValueError("nodes above 1 needs a Redis: url = 'redis://host:6379/0'")
+        return self
 
 
 class Dns(Frozen):
@@ -167,11 +184,16 @@ class Http(Frozen):
 
 
 class EdgeLimits(Frozen):
-    """Bounds of the edge, for one process."""
+    """Bounds of the edge, for one process where nothing else is said."""
 
     connections: Annotated[int, Field(ge=1)] = 2000
-    """In total; the next one gets 421."""
+    """In total; nobody may hold more than are free, and a tenth is for customers' addresses alone."""
     connections_per_address: Annotated[int, Field(ge=1)] = 200
+    """Over all processes; an IPv6 /64 is one address. Strangers get 421, customers 450 at MAIL."""
+    connections_per_customer: Annotated[int, Field(ge=1)] = 500
+    """Over all processes; beyond it MAIL is answered 450."""
+    loop_delay: Seconds = 0.5
+    """Seconds that the event loop may be late, on average over a second: then strangers get 421 and MAIL 451."""
     body_memory: Bytes = 256 * 1024 * 1024
     """Octets of message bodies held in memory at once; past it MAIL gets 452 4.3.1."""
     body_disk: Bytes = 4 * 1024 * 1024 * 1024
@@ -261,8 +283,8 @@ class Settings(BaseSettings):
     def shown(self) -> dict[str, Any]:
         """The effective settings for printing: secrets masked, paths as text."""
         values: dict[str, Any] = self.model_dump(mode="json")
-        url = self.registry.url.get_secret_value()
-        values["registry"]["url"] = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+        for name, store in (("registry", self.registry), ("ledger", self.ledger)):
+            values[name]["url"] = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", store.url.get_secret_value())
         return values
 
 

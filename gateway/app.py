@@ -22,12 +22,17 @@ from gateway.directory import Directory
 from gateway.evidence import Evidence
 from gateway.http.server import HttpServer
 from gateway.jobs import Jobs
+from gateway.ledger.memory import MemoryLedger
+from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
+from gateway.overload import Overload
 from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
+from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
+from gateway.smtp.backoff import Backoff
 from gateway.smtp.body import Budget
 from gateway.smtp.edge import Edge
 from gateway.stores import Stores
@@ -54,6 +59,8 @@ class Gateway:
             self.stores.customers, self.stores.repeats, self.directory, self.repeats, self.metrics, clock
         )
         self.strangers = Strangers()
+        self.ledger = self._make_ledger()
+        self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.http_address = ""
@@ -87,7 +94,9 @@ class Gateway:
             hop.name: NextHop(hop, hostname=settings.hostname, clock=loop.time, on_alarm=self.metrics.alarm)
             for hop in settings.next_hops
         }
-        authenticator = Authenticator(self.directory, loop.time)
+        stack.push_async_callback(self.ledger.close)
+        await self.ledger.open()
+        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
         stack.callback(authenticator.close)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
@@ -116,8 +125,22 @@ class Gateway:
         stack.push_async_callback(self.edge.close, settings.limits.drain_timeout)
         self.smtp_addresses = await self.edge.open()
         follow = self.restore.follow(lambda: self.changes.went_back)
-        for work in (self.changes.follow(), follow, self._every_minute(), self._every_day()):
+        works = (self.changes.follow(), follow, self.overload.watch(), self._every_minute(), self._every_day())
+        for work in works:
             self._tasks.append(loop.create_task(work))
+
+    def _make_ledger(self) -> Ledger:
+        url = self.settings.ledger.url.get_secret_value()
+
+        def clock() -> float:
+            return self.clock().timestamp()
+
+        if url == "memory://":
+            return MemoryLedger(clock)
+        # Imported here because its library costs a tenth of a second and some megabytes.
+        from gateway.ledger.redis import RedisLedger
+
+        return RedisLedger(url, processes=self.settings.ledger.nodes, clock=clock, alarm=self.metrics.alarm)
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:
         settings = self.settings
@@ -142,6 +165,7 @@ class Gateway:
             pipeline=pipeline,
             directory=self.directory,
             authenticator=authenticator,
+            admission=Admission(settings.limits, self.ledger, self.overload, self.metrics),
             strangers=self.strangers,
             metrics=self.metrics,
             clock=self.clock,
@@ -174,6 +198,7 @@ class Gateway:
             found.append("SMTP: not open yet")
         for name, hop in self.hops.items():
             self.metrics.healthy.labels(f"next-hop {name}").set(hop.healthy)
+        self.metrics.healthy.labels("ledger").set(self.ledger.healthy)
         return found
 
     async def _every_minute(self) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from config.files import ConfigError
 from config.settings import Operator
 from consent.address import Address, AddressError
-from gateway.smtp.peers import counted_as
+from gateway.ledger.model import address_group
 
 MAX_BYTES = 256 * 1024
 """Octets of a message of somebody who may write to nobody else."""
@@ -55,7 +55,7 @@ class Desk:
 
     def enter(self, client: str, now: datetime) -> bool:
         """Count in one message from a client's address; False when it must wait. True is answered with `leave`."""
-        key = counted_as(client)
+        key = address_group(client)
         spent, since = self._spent.get(key, (0.0, now))
         spent = max(0.0, spent - max(0.0, (now - since).total_seconds()) / _SECONDS_EACH)
         if spent > MESSAGES - 1 or self._inside >= _AT_ONCE:

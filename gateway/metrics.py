@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from filters.model import Rule, Verdict
 
@@ -25,6 +25,20 @@ class Metrics:
             "postern_strangers_refused", "Refusals of clients that are no customer", ["reason"], registry=self.registry
         )
         self.connections = Counter("postern_connections", "SMTP connections", registry=self.registry)
+        self.auth = Counter("postern_auth", "Attempts to authenticate", ["result"], registry=self.registry)
+        self.auth_waiting = Gauge(
+            "postern_auth_waiting", "Attempts that wait for their back-off or a thread", registry=self.registry
+        )
+        self.shed = Counter(
+            "postern_shed", "Connections and transactions turned away", ["at", "reason"], registry=self.registry
+        )
+        self.loop_delay = Histogram(
+            "postern_loop_delay_seconds",
+            "How late the event loop turns, seen ten times a second",
+            buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+            registry=self.registry,
+        )
+        self.overloaded = Gauge("postern_overloaded", "1 while mail is turned away for that", registry=self.registry)
         self.sessions = Gauge("postern_sessions", "Open SMTP sessions", registry=self.registry)
         self.rules_off = Gauge(
             "postern_rule_off", "1 for each rule that policy has switched off", ["rule"], registry=self.registry
@@ -45,6 +59,11 @@ class Metrics:
         """Something of ours is wrong."""
         self.alarms.labels(part).inc()
         log.error("%s: %s", part, text)
+
+    def loop_late(self, seconds: float, too_late: bool) -> None:
+        """How late the event loop was just now, and whether that is an overload."""
+        self.loop_delay.observe(seconds)
+        self.overloaded.set(too_late)
 
     def switched_off(self, rules: Sequence[Rule], on: frozenset[str]) -> None:
         """Show which rules policy has switched off: an off switch is seen."""

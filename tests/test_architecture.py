@@ -23,7 +23,7 @@ PURE = (
 IMPURE = {"redis", "sqlalchemy", "asyncio", "socket", "os", "time", "random", "logging"}
 DOORS = {
     "aiosmtpd": ("gateway/smtp/",),
-    "redis": ("gateway/ledger/", "gateway/app.py"),
+    "redis": ("gateway/ledger/",),
     "sqlalchemy": ("consent/",),
     "alembic": ("consent/",),
     "pydantic": ("config/", "gateway/http/"),

@@ -15,7 +15,14 @@ class Refusals:
 
     client: str
     reason: str
+    customer: str
+    """Whose account was tried; "" where that is nobody's."""
     count: int
+
+    def members(self) -> dict[str, object]:
+        """As it stands in the record."""
+        tried = {"customer": self.customer} if self.customer else {}
+        return {"client": self.client, "reason": self.reason, **tried, "count": self.count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Refused(Kind):
             "since": stamp(self.since),
             "until": stamp(self.until),
             "total": self.total,
-            "counts": [{"client": item.client, "reason": item.reason, "count": item.count} for item in self.counts],
+            "counts": [item.members() for item in self.counts],
             "other": self.other,
         }
 

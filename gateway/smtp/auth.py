@@ -1,71 +1,133 @@
-"""Passwords: argon2id off the event loop, bounded, with a short memory of what was right.
+"""Passwords: argon2id off the event loop, bounded, after a back-off, with a short memory of what was right.
 
 An unknown username costs the same time and gets the same reply as a wrong password. A password that was verified is
 remembered for ten minutes as a keyed hash under a key that only this process has; the memory holds for one password
-hash, so a changed credential is asked again.
+hash, so a changed credential is asked again. What is remembered waits for nothing. The same guess made several times at
+once is one guess, so that a server which opens many connections does not wait for itself.
 """
 
 import asyncio
 import hmac
 import secrets
-from collections import Counter, OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.directory import Directory, Identity
+from gateway.metrics import Metrics
+from gateway.smtp import backoff
+from gateway.smtp.backoff import Attempt, Backoff
+from gateway.smtp.places import Places
+from gateway.smtp.turns import Turns
 
 REMEMBERED_SECONDS = 600.0
 DECOY = "$argon2id$v=19$m=65536,t=3,p=4$x+226/P9mHuvjwaWpiGdug$nDpCGw+JRgErJVjRL9zJs53zKRUqj0y+j/mGNrUb1XI"
 """The hash of a random password that nobody knows: what an unknown username is verified against, at the usual cost."""
 _REMEMBERED = 10_000
 _THREADS = 2
-_WAITING = 64
-_WAITING_PER_PEER = 4
+_ATTEMPTS = 400
+"""Attempts that may wait at once, for their back-off or for a thread; a quarter only from addresses that are good for
+the account."""
+_ATTEMPTS_OF_ADDRESS = 32
+_ATTEMPTS_AT_ACCOUNT = 64
+
+Pause = Callable[[float], Awaitable[None]]
+"""Waits so many seconds for a client; raises when it hangs up meanwhile, and then there was no attempt."""
 
 
 class Busy(Exception):
-    """More verifications wait than are allowed: the client is asked to come again (454 4.7.0)."""
+    """More attempts wait than are allowed: the client is asked to come again (454 4.7.0)."""
 
 
 class Authenticator:
     """Verifies usernames and passwords against the directory."""
 
-    def __init__(self, directory: Directory, monotonic: Callable[[], float]) -> None:
-        self._directory, self._monotonic = directory, monotonic
+    def __init__(
+        self, directory: Directory, backoff: Backoff, metrics: Metrics, monotonic: Callable[[], float]
+    ) -> None:
+        self._directory, self._backoff, self._metrics, self._monotonic = directory, backoff, metrics, monotonic
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
         self._hasher = PasswordHasher()
-        self._pool = ThreadPoolExecutor(_THREADS, "argon2")
-        self._waiting: Counter[str] = Counter()
+        self._turns = Turns(_THREADS, "argon2")
+        self._by_address = Places(_ATTEMPTS, reserve=_ATTEMPTS // 4, most=_ATTEMPTS_OF_ADDRESS)
+        self._by_account = Places(_ATTEMPTS, most=_ATTEMPTS_AT_ACCOUNT)
+        self._under_way: dict[tuple[bytes, str, str], asyncio.Future[bool | None]] = {}
+        """Guess -> whether it was right; None: it was not judged."""
 
-    async def verify(self, username: str, password: str, peer: str) -> Identity | None:
-        """The identity, or None for a wrong username or password alike; raises Busy.
-
-        One peer address holds a small share of the places at most, so that guessing from it keeps nobody else out.
-        """
+    async def verify(self, username: str, password: str, peer: str, pause: Pause) -> Identity | None:
+        """The identity, or None for a wrong username or password alike; raises Busy, and what `pause` raises."""
         identity = self._directory.by_username(username)
         held = identity.credential.password_hash if identity else None
         digest = hmac.digest(self._key, f"{username}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
-        if held and self._remembers(digest, held):
-            return identity
-        if self._waiting.total() >= _WAITING or self._waiting[peer] >= _WAITING_PER_PEER:
-            raise Busy
-        self._waiting[peer] += 1
-        try:
-            right = await asyncio.get_running_loop().run_in_executor(self._pool, self._matches, held or DECOY, password)
-        finally:
-            self._waiting[peer] -= 1
-            if not self._waiting[peer]:
-                del self._waiting[peer]
-        if not right or held is None:
-            return None
-        self._right[digest] = (self._monotonic() + REMEMBERED_SECONDS, held)
-        if len(self._right) > _REMEMBERED:
-            self._right.popitem(last=False)
+        attempt = Attempt(peer, username)
+        guess = (digest, held or "", attempt.address)
+        while not (held and self._remembers(digest, held)):
+            same = self._under_way.get(guess)
+            right: bool | None
+            if same is None:
+                right = await self._judge(guess, attempt, password, pause)
+            else:
+                await asyncio.wait((same,))
+                right = same.result()
+            if right is not None:
+                self._metrics.auth.labels("right" if right else "wrong").inc()
+                return identity if right else None
+        self._backoff.succeeded(attempt)
+        self._metrics.auth.labels("remembered").inc()
         return identity
+
+    async def _judge(self, guess: tuple[bytes, str, str], attempt: Attempt, password: str, pause: Pause) -> bool:
+        digest, held, _ = guess
+        judged: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        self._under_way[guess] = judged
+        try:
+            failures = await self._backoff.failures(attempt)
+            right = await self._in_turn(attempt, failures, held, password, pause)
+            right = right and bool(held)
+            if right:
+                self._backoff.succeeded(attempt)
+                self._right[digest] = (self._monotonic() + REMEMBERED_SECONDS, held)
+                if len(self._right) > _REMEMBERED:
+                    self._right.popitem(last=False)
+            else:
+                self._backoff.failed(attempt)
+            judged.set_result(right)
+            return right
+        finally:
+            del self._under_way[guess]
+            if not judged.done():
+                judged.set_result(None)
+
+    async def _in_turn(self, attempt: Attempt, failures: float, held: str, password: str, pause: Pause) -> bool:
+        """Whether the password is right, after its pause and when it is its turn; raises Busy.
+
+        Other guesses that are waiting count as failures: many at once are no way around the pause.
+        """
+        address, account = (attempt.pair, attempt.pair) if attempt.good else (attempt.address, attempt.account)
+        waiting = max(self._by_address.held(address), self._by_account.held(account))
+        if not self._by_address.take(address, known=attempt.good):
+            self._metrics.auth.labels("busy").inc()
+            raise Busy
+        try:
+            if not self._by_account.take(account):
+                self._metrics.auth.labels("busy").inc()
+                raise Busy
+            self._metrics.auth_waiting.set(self._by_address.taken)
+            try:
+                seconds = backoff.pause(failures + waiting)
+                if seconds:
+                    await pause(seconds)
+                work = partial(self._matches, held or DECOY, password)
+                return await self._turns.run(address, work, first=attempt.good)
+            finally:
+                self._by_account.give(account)
+        finally:
+            self._by_address.give(address)
+            self._metrics.auth_waiting.set(self._by_address.taken)
 
     def _remembers(self, digest: bytes, held: str) -> bool:
         found = self._right.get(digest)
@@ -84,4 +146,4 @@ class Authenticator:
 
     def close(self) -> None:
         """End the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._turns.close()

@@ -67,6 +67,7 @@ class Connection(SMTP):
         """We wait for the client, to send or to read: its silence counts."""
         self._inbox = Inbox(self._wait_for_input)
         self._more: asyncio.Future[None] | None = None
+        self._delayed: asyncio.Future[None] | None = None
         self._octets_in = 0
         self._pace_from: tuple[float, int] | None = None
         """While a message comes in: when it began, and how many octets had come by then."""
@@ -113,6 +114,7 @@ class Connection(SMTP):
         """The client is gone. What is being forwarded goes on: its outcome must be recorded."""
         self._ended = True
         self._wake()
+        self._undelay()
         self._stop_timeout()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         self.transport = None
@@ -121,6 +123,7 @@ class Connection(SMTP):
         """The client sends no more; it may still read."""
         self._ended = True
         self._wake()
+        self._undelay()
         return self._tls is None
 
     def data_received(self, data: bytes) -> None:
@@ -146,6 +149,27 @@ class Connection(SMTP):
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
+
+    async def _delay(self, seconds: float) -> None:
+        """Let the client wait, for a timer and nothing else; raises Gone when it hangs up meanwhile.
+
+        One that closes its side and has nothing more for us to read has hung up.
+        """
+        ends = self.loop.time() + seconds
+        while (left := ends - self.loop.time()) > 0:
+            if self.transport is None or self.transport.is_closing() or (self._ended and not self._inbox):
+                raise Gone
+            self._delayed = self.loop.create_future()
+            timer = self.loop.call_later(left, self._undelay)
+            try:
+                await self._delayed
+            finally:
+                timer.cancel()
+                self._delayed = None
+
+    def _undelay(self) -> None:
+        if self._delayed is not None and not self._delayed.done():
+            self._delayed.set_result(None)
 
     def _timeout_cb(self) -> None:
         if not self._client_owes:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -14,17 +13,20 @@ from typing import TYPE_CHECKING
 
 from config.files import ConfigError
 from config.settings import EdgeLimits, Listener, split_address
+from filters.model import Reply
 from gateway.audit.strangers import Strangers
 from gateway.desk import MAX_BYTES
 from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
+from gateway.smtp.admission import Admission, Place
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
 from gateway.smtp.certificates import AskingContext
 from gateway.smtp.gate import Gate
 from gateway.smtp.parameters import PASSED_THROUGH
-from gateway.smtp.peers import Networks, counted_as
+from gateway.smtp.peers import Networks
+from gateway.smtp.replies import SHUTTING_DOWN, TOO_MANY_CONNECTIONS
 from gateway.smtp.wire import LineRepair
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Edge:
         pipeline: Pipeline,
         directory: Directory,
         authenticator: Authenticator,
+        admission: Admission,
         strangers: Strangers,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -68,6 +71,7 @@ class Edge:
     ) -> None:
         self.hostname, self.limits, self.pipeline, self.directory = hostname, limits, pipeline, directory
         self.authenticator, self._strangers, self._metrics, self._clock = authenticator, strangers, metrics, clock
+        self.admission = admission
         self._contexts = {listener.address: server_context(listener) for listener in listeners}
         self._listeners = tuple(listeners)
         self._body_folder = body_folder
@@ -75,8 +79,6 @@ class Edge:
         self._sessions: set[Session] = set()
         self._gates: set[Gate] = set()
         """Connections of balancers whose PROXY header has not come yet."""
-        self._per_address: Counter[str] = Counter()
-        """By `counted_as`."""
         self._balancers = {listener: Networks(listener.proxy_from) for listener in listeners}
         self._empty = asyncio.Event()
         self.draining = False
@@ -119,8 +121,6 @@ class Edge:
 
     async def close(self, drain_seconds: float) -> None:
         """Stop listening; idle sessions are sent away with 421, open transactions get `drain_seconds`."""
-        from gateway.smtp.replies import SHUTTING_DOWN
-
         self.draining = True
         for server in self._servers:
             server.close()
@@ -151,26 +151,28 @@ class Edge:
         """Its header has come, or never will. Harmless when repeated."""
         self._gates.discard(gate)
 
-    def admit(self, session: "Session", address: str) -> bool:
-        """Count a new session in; False when there are too many, in total or from its address."""
+    async def admit(self, session: "Session", listener: Listener, address: str) -> Place | Reply:
+        """A new session from an address: what it holds, or the reply that turns it away."""
         self._sessions.add(session)
         self._empty.clear()
-        counted = counted_as(address)
-        self._per_address[counted] += 1
         self._metrics.sessions.set(len(self._sessions))
         self._metrics.connections.inc()
-        if self.draining or len(self._sessions) > self.limits.connections:
-            return False
-        return self._per_address[counted] <= self.limits.connections_per_address
+        if self.draining:
+            return SHUTTING_DOWN
+        if len(self._sessions) > 2 * self.limits.connections:
+            return TOO_MANY_CONNECTIONS  # those included who are only being looked at
+        owner = self.identify(listener, address, None)
+        found = await self.admission.admit(address, owner.entry.customer.id if owner else None)
+        if isinstance(found, Reply):
+            self.refused_stranger(address, "CONN-LIMIT")
+        return found
 
-    def release(self, session: "Session", address: str) -> None:
+    def release(self, session: "Session", place: Place | None) -> None:
         """A session has ended."""
+        if place is not None:
+            self.admission.release(place)
         if session in self._sessions:
             self._sessions.discard(session)
-            counted = counted_as(address)
-            self._per_address[counted] -= 1
-            if self._per_address[counted] <= 0:
-                del self._per_address[counted]
             self._metrics.sessions.set(len(self._sessions))
             if not self._sessions:
                 self._empty.set()
@@ -211,9 +213,12 @@ class Edge:
         """An empty body within the bounds of this process, for so many octets; `stuffed` is false for BDAT."""
         return Body(self.pipeline.budget, size_limit, self._body_folder, stuffed=stuffed, repair=repair)
 
-    def refused_stranger(self, address: str, code: str) -> None:
-        """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit."""
-        self._strangers.count(address, code, self._clock())
+    def refused_stranger(self, address: str, code: str, customer: str = "") -> None:
+        """Count the refusal of somebody who is no customer; aggregated, so that it cannot fill the audit.
+
+        `customer` is whose account was tried.
+        """
+        self._strangers.count(address, code, self._clock(), customer)
         self._metrics.strangers.labels(code).inc()
 
     def said(self, line: str) -> None:

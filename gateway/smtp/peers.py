@@ -1,4 +1,4 @@
-"""Peers: addresses of the other end, by network, and as what they are counted."""
+"""Peers: addresses of the other end, by network."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -22,14 +22,3 @@ class Networks:
         if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
             found = found.ipv4_mapped
         return any(found in network for network in self._networks)
-
-
-def counted_as(address: str) -> str:
-    """What an address is counted as where there is a limit per address: an IPv6 address as its /64.
-
-    A /64 is one network of one subscriber (RFC 6177), who has all its addresses to choose from.
-    """
-    if ":" not in address:
-        return address
-    network = ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False)
-    return str(network)

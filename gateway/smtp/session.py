@@ -15,6 +15,7 @@ from config.settings import Listener
 from filters.model import Reply
 from gateway.directory import Identity
 from gateway.smtp import replies
+from gateway.smtp.admission import Place
 from gateway.smtp.auth import Busy
 from gateway.smtp.body import Body
 from gateway.smtp.certificates import fingerprint
@@ -61,6 +62,7 @@ class Session(Connection):
         super().__init__(edge.limits.command_timeout, edge.said)
         self._edge, self._listener = edge, listener
         self._tls_first = listener.tls == "implicit"
+        self._place: Place | None = None
         self._identity: Identity | None = None
         self._certificate: str | None = None
         """Fingerprint of the certificate that the client has shown."""
@@ -85,17 +87,15 @@ class Session(Connection):
         edge = self._edge
         peer = self._peer
         try:
-            if not edge.admit(self, peer[0]):
+            admitted = await edge.admit(self, self._listener, peer[0])
+            if isinstance(admitted, Reply):
                 if self._listener.tls != "implicit":
-                    self._say(replies.TOO_MANY_CONNECTIONS)
+                    self._say(admitted)
                     await self._flush()
                 return
-            context = edge.tls(self._listener)
-            if self._listener.tls == "implicit" and context is not None:
-                # Nothing is awaited before this: no octet of the handshake can have come into the inbox.
-                if self.transport is not None:
-                    self._readable_from(1, self.transport)
-                await self._encrypt(context)
+            self._place = admitted
+            if self._listener.tls == "implicit" and not await self._begin_tls(admitted):
+                return
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
                 line = await self._inbox.line(MAX_COMMAND)
@@ -119,7 +119,7 @@ class Session(Connection):
         except Exception:
             log.exception("session with %s failed", peer[0])
         finally:
-            edge.release(self, peer[0])
+            edge.release(self, self._place)
             await self._abandon()
             self.hang_up()
 
@@ -131,6 +131,17 @@ class Session(Connection):
             return replies.TOO_MANY_COMMANDS
         longest = _LONGEST_SECONDS if self._transaction is None else 2 * _LONGEST_SECONDS
         return replies.SESSION_TOO_LONG if self.loop.time() - self._since > longest else None
+
+    async def _begin_tls(self, place: Place) -> bool:
+        """TLS before the greeting; False when too many handshakes are under way. Raises Gone when it fails."""
+        # Nothing was read before this: no octet of the handshake can have come into the inbox.
+        if self.transport is not None:
+            self._readable_from(1, self.transport)
+        context = self._edge.tls(self._listener)
+        if context is None or not self._edge.admission.begin_handshake(place):
+            return False
+        await self._encrypt(context)
+        return True
 
     async def _command(self, line: bytes) -> None:
         try:
@@ -230,8 +241,11 @@ class Session(Connection):
             self._say(replies.TLS_ACTIVE)
             return
         context = self._edge.tls(self._listener)
-        if self._listener.tls != "starttls" or context is None or self.transport is None:
+        if self._listener.tls != "starttls" or context is None or self.transport is None or self._place is None:
             self._say(replies.TLS_NOT_OFFERED)
+            return
+        if not self._edge.admission.begin_handshake(self._place):
+            self._say(replies.TLS_BUSY)
             return
         await self._abandon()
         self._say(replies.TLS_READY)
@@ -243,9 +257,10 @@ class Session(Connection):
         self._ehlo, self._extended, self._identity = "", False, None
 
     async def _encrypt(self, context: ssl.SSLContext) -> None:
-        """The handshake, bounded in time; raises Gone when it fails."""
+        """The handshake that was let begin, bounded in time; raises Gone when it fails."""
         original = cast(asyncio.WriteTransport | None, self.transport)
-        if original is None:
+        place = self._place
+        if original is None or place is None:
             raise Gone
         try:
             transport = await self.loop.start_tls(
@@ -255,6 +270,8 @@ class Session(Connection):
             log.info("TLS handshake with %s failed: %s", self._peer[0], error)
             original.close()
             raise Gone from None
+        finally:
+            self._edge.admission.end_handshake(place)
         assert transport is not None
         self.transport = transport
         self._tls = tls_of(transport)
@@ -273,15 +290,18 @@ class Session(Connection):
             self._say(found)
             return
         try:
-            identity = await self._edge.authenticator.verify(*found, self._peer[0])
+            identity = await self._edge.authenticator.verify(*found, self._peer[0], self._delay)
         except Busy:
             self._say(replies.AUTH_BUSY)
             return
         if identity is None:
-            self._edge.refused_stranger(self._peer[0], "AUTH-BAD")
+            owner = self._edge.directory.by_username(found[0])
+            self._edge.refused_stranger(self._peer[0], "AUTH-BAD", owner.entry.customer.id if owner else "")
             self._say(replies.AUTH_BAD)
             return
         self._identity, self._changed = identity, False
+        if self._place is not None:
+            await self._edge.admission.recognise(self._place, identity.entry.customer.id)
         self._say(replies.AUTH_OK)
 
     def _auth_refusal(self, mechanism: str) -> Reply | None:
@@ -324,7 +344,14 @@ class Session(Connection):
             self._say(self._turn_away())
             self._commands += 1
             return
-        self._commands = 0
+        if self._identity is not None:
+            self._commands = 0
+            admission, place, customer = self._edge.admission, self._place, self._identity.entry.customer.id
+            if place is not None and not admission.serves(place, customer):
+                refusal = await admission.serve(place, customer)
+                if refusal is not None:
+                    self._say(refusal)
+                    return
         client = Client(
             peer[0],
             peer[1],

@@ -87,6 +87,16 @@ def test_what_is_shown_holds_no_password(file: Path) -> None:
     shown = load_settings(file).shown()
     assert shown["registry"]["url"] == "postgresql://postern:***@db.example/postern"
     assert "hunter2" not in repr(load_settings(file))
+    file.write_text(DESIGN.replace('url = "memory://"', 'url = "rediss://:hunter2@redis.example:6380/0"'))
+    assert load_settings(file).shown()["ledger"]["url"] == "rediss://:***@redis.example:6380/0"
+    assert "hunter2" not in repr(load_settings(file))
+
+
+@pytest.mark.parametrize("wrong", ["memory", "memory://x", "redis://", "redis+cluster://a:1", "redis://a?password=b"])
+def test_a_ledger_that_this_version_cannot_keep_is_refused(file: Path, wrong: str) -> None:
+    file.write_text(DESIGN.replace('url = "memory://"', f'url = "{wrong}"'))
+    with pytest.raises(ConfigError, match=r"ledger\.url: .*redis://"):
+        load_settings(file)
 
 
 @pytest.mark.parametrize(

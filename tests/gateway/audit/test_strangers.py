@@ -19,11 +19,23 @@ def test_refusals_are_counted_by_client_and_reason() -> None:
     record = strangers.due(NOON + MINUTE)
     assert record is not None
     assert record.counts == (
-        Refusals("192.0.2.1", "530", 2),
-        Refusals("192.0.2.1", "535", 1),
-        Refusals("192.0.2.2", "530", 1),
+        Refusals("192.0.2.1", "530", "", 2),
+        Refusals("192.0.2.1", "535", "", 1),
+        Refusals("192.0.2.2", "530", "", 1),
     )
     assert (record.total, record.other, record.since) == (4, 0, NOON)
+
+
+def test_whose_account_was_tried_stands_in_the_record() -> None:
+    strangers = Strangers()
+    for customer in ("acme", "", "acme"):
+        strangers.count("192.0.2.1", "AUTH-BAD", NOON, customer)
+    record = strangers.flush(NOON)
+    assert record is not None
+    assert record.members({})["counts"] == [
+        {"client": "192.0.2.1", "reason": "AUTH-BAD", "customer": "acme", "count": 2},
+        {"client": "192.0.2.1", "reason": "AUTH-BAD", "count": 1},
+    ]
 
 
 def test_a_window_gives_one_record_when_it_is_over_and_none_before() -> None:

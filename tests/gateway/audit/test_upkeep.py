@@ -20,7 +20,7 @@ def test_each_names_its_kind_time_and_process() -> None:
 
 
 def test_refusals_are_listed_by_client_and_reason() -> None:
-    record = members(Refused(NOON, NOON, 5, (Refusals("192.0.2.1", "530", 3),), 2))
+    record = members(Refused(NOON, NOON, 5, (Refusals("192.0.2.1", "530", "", 3),), 2))
     assert (record["total"], record["other"]) == (5, 2)
     assert record["counts"] == [{"client": "192.0.2.1", "reason": "530", "count": 3}]
 

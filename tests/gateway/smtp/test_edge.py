@@ -1,14 +1,19 @@
 """What sessions share: the offer in EHLO, the bounds on connections, listeners."""
 
 import asyncio
+import ssl
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from config.files import ConfigError
 from config.policy import Policy
 from config.settings import Listener
+from gateway.ledger.model import Operation
 from gateway.smtp.edge import server_context
+from tests.gateway.smtp.test_session import certificate as certificate
+from tests.gateway.smtp.test_session import listener
 from tests.rig.gateway import decisions, running
 from tests.rig.processes import has_ipv6
 from tests.rig.smtpd import Smtpd
@@ -48,6 +53,64 @@ async def test_connections_over_the_total_get_421(tmp_path: Path) -> None:
         assert (await reader.readline()).startswith(b"421 4.7.0 ")
         writer.close()
         first.writer.close()
+
+
+async def test_a_customer_is_not_sent_away_for_its_own_connections(tmp_path: Path) -> None:
+    limits = {"limits": {"connections_per_address": 2, "connections_per_customer": 1}}
+    async with running(tmp_path, settings=limits) as (gateway, _, _):
+        talks = [await Talk.to(gateway.smtp_addresses[0]) for _ in range(2)]
+        for talk in talks:
+            assert (await talk.login()).startswith("235 ")
+        assert (await talks[0].ask("MAIL FROM:<ann@acme.example>")).startswith("250 ")
+        too_many = "450 4.7.0 Too many connections of this account; close some and try again"
+        assert await talks[1].ask("MAIL FROM:<ann@acme.example>") == too_many
+        # A third from an address that a customer uses is let in too.
+        third = await Talk.to(gateway.smtp_addresses[0])
+        assert (await third.login()).startswith("235 ")
+        assert await third.ask("MAIL FROM:<ann@acme.example>") == too_many
+        assert await talks[0].ask("QUIT") == "221 2.0.0 Bye"
+        assert await talks[0].closed()
+        assert (await third.ask("MAIL FROM:<ann@acme.example>")).startswith("250 ")
+        for talk in (*talks, third):
+            talk.writer.close()
+
+
+async def test_overload_is_421_for_strangers_and_451_at_mail_for_customers(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, _, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        await talk.login()
+        gateway.overload.delay, gateway.overload.on = 60.0, True
+        host, _, port = gateway.smtp_addresses[0].rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), local_addr=("127.0.0.9", 0))
+        assert (await reader.readline()).startswith(b"421 4.3.2 ")
+        writer.close()
+        assert await talk.ask("MAIL FROM:<ann@acme.example>") == "451 4.3.2 System overloaded; try again later"
+        known = await Talk.to(gateway.smtp_addresses[0])
+        known.writer.close()
+        gateway.overload.delay, gateway.overload.on = 0.0, False
+        assert (await talk.ask("MAIL FROM:<ann@acme.example>")).startswith("250 ")
+        talk.writer.close()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_slow_ledger_loses_no_octet_of_a_handshake(tmp_path: Path, certificate: tuple[str, str], loop: str) -> None:
+    async def whole() -> None:
+        async with running(tmp_path, settings=listener("implicit", certificate)) as (gateway, _, _):
+            ask = gateway.ledger.ask
+
+            async def slow(*operations: Operation) -> list[float]:
+                await asyncio.sleep(0.1)
+                return await ask(*operations)
+
+            setattr(gateway.ledger, "ask", slow)  # noqa: B010
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            talk = await Talk.to(gateway.smtp_addresses[0], ssl=context)
+            assert (await talk.login()).startswith("235 ")
+            talk.writer.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
+        runner.run(whole())
 
 
 async def test_a_port_in_use_stops_the_start_and_leaves_nothing_open(tmp_path: Path) -> None:
@@ -99,10 +162,11 @@ async def test_over_ipv6_a_network_is_an_identity_and_limits_hold(tmp_path: Path
             reader, writer = await asyncio.open_connection("::1", port)
             talks.append(Talk(reader, writer))
             assert (await talks[-1].reply()).startswith("220 ")
-        assert gateway.edge._per_address == {"::/64": 2}
-        reader, writer = await asyncio.open_connection("::1", port)
-        assert (await reader.readline()).startswith(b"421 4.7.0 ")
-        writer.close()
+        third = Talk(*await asyncio.open_connection("::1", port))
+        await third.reply()
+        await third.ask("EHLO client.example")
+        assert (await third.ask("MAIL FROM:<ann@six.example>")).startswith("450 4.7.0 ")
+        third.writer.close()
         await talks[0].ask("EHLO client.example")
         for command in ("MAIL FROM:<ann@six.example>", "RCPT TO:<bob@recipient.example>"):
             assert (await talks[0].ask(command)).startswith("250 ")

@@ -272,8 +272,8 @@ async def test_a_fault_in_a_command_is_451_and_says_nothing(tmp_path: Path, monk
         def broken(address: str) -> None:
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr(gateway.directory, "by_address", broken)
         talk = await Talk.to(gateway.smtp_addresses[0])
+        monkeypatch.setattr(gateway.directory, "by_address", broken)
         await talk.ask("EHLO client.example")
         assert (await talk.ask("MAIL FROM:<ann@acme.example>")) == "451 4.3.0 Internal fault; try again later"
         assert (await talk.ask("NOOP")) == "250 2.0.0 Ok"

@@ -1,0 +1,73 @@
+"""The ledger of one process, in its memory. Bounded: of too many meters or marks, the one untouched longest goes."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take
+
+MAX_KEYS = 100_000
+"""Meters, and marks; places are as many as there are sessions."""
+
+
+class MemoryLedger:
+    """Places, meters and marks in dictionaries."""
+
+    healthy = True
+
+    def __init__(self, clock: Callable[[], float], max_keys: int = MAX_KEYS) -> None:
+        """`clock` gives seconds since 1970."""
+        self._clock, self._max_keys = clock, max_keys
+        self.held: dict[str, int] = {}
+        """Key -> places held by this process."""
+        self._meters: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """Key -> (level, when)."""
+        self._marks: OrderedDict[str, float] = OrderedDict()
+        """Key -> when it expires."""
+
+    async def ask(self, *operations: Operation) -> list[float]:
+        """The answers."""
+        return [self.do(operation) for operation in operations]
+
+    def tell(self, *operations: Operation) -> None:
+        """Without answers."""
+        for operation in operations:
+            self.do(operation)
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def do(self, operation: Operation) -> float:
+        """One operation and its answer."""
+        match operation:
+            case Take(key):
+                self.held[key] = self.held.get(key, 0) + 1
+                return self.held[key]
+            case Give(key):
+                left = self.held.pop(key, 0) - 1
+                if left > 0:
+                    self.held[key] = left
+                return max(0, left)
+            case Add():
+                return self._add(operation)
+            case Mark(key, seconds):
+                self._marks.pop(key, None)
+                self._marks[key] = self._clock() + seconds
+                if len(self._marks) > self._max_keys:
+                    self._marks.popitem(last=False)
+                return 1
+            case Marked(key):
+                return float(self._marks.get(key, 0.0) > self._clock())
+
+    def _add(self, add: Add) -> float:
+        now = self._clock()
+        level, at = self._meters.pop(add.key, (0.0, now))
+        at = min(at, now)  # a clock that was set back drains nothing, and does not stop it from draining
+        level = min(add.most, max(0.0, level - (now - at) / add.drain) + add.amount)
+        if level > 0:
+            self._meters[add.key] = (level, now)
+            if len(self._meters) > self._max_keys:
+                self._meters.popitem(last=False)
+        return level
