@@ -135,8 +135,16 @@ class Registry(Frozen):
 class Ledger(Frozen):
     """Where usage is counted."""
 
-    url: Literal["memory://"] = "memory://"
+    url: SecretStr = SecretStr("memory://")
+    """`memory://` for one process, `redis://host:6379/0` or `rediss://` (TLS) for several."""
     nodes: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"memory://\Z|rediss?://[^/]", value.get_secret_value()):
+            raise ValueError("must be memory://, or start with redis:// or rediss:// and a host")
+        return value
 
 
 class Dns(Frozen):
@@ -242,8 +250,8 @@ class Settings(BaseSettings):
     def shown(self) -> dict[str, Any]:
         """The effective settings for printing: secrets masked, paths as text."""
         values: dict[str, Any] = self.model_dump(mode="json")
-        url = self.registry.url.get_secret_value()
-        values["registry"]["url"] = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+        for name, store in (("registry", self.registry), ("ledger", self.ledger)):
+            values[name]["url"] = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", store.url.get_secret_value())
         return values
 
 

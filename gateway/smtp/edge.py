@@ -23,6 +23,7 @@ from gateway.smtp.body import Body
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
+    from gateway.transaction import Transaction
 
 
 def server_context(listener: Listener) -> ssl.SSLContext | None:
@@ -38,6 +39,11 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
         where = f"smtp.listeners {listener.address}"
         raise ConfigError(f"{where}: cert_file or key_file cannot be used: {error}") from None
     return context
+
+
+def server_contexts(listeners: Sequence[Listener]) -> dict[str, ssl.SSLContext | None]:
+    """The contexts of all listeners by their addresses; raises ConfigError."""
+    return {listener.address: server_context(listener) for listener in listeners}
 
 
 class Edge:
@@ -56,17 +62,19 @@ class Edge:
         metrics: Metrics,
         clock: Callable[[], datetime],
         body_folder: Path | None = None,
+        reuse_port: bool = False,
     ) -> None:
+        """`reuse_port`: other processes listen on the same addresses, and the kernel shares connections out."""
         self.hostname, self.limits, self.pipeline, self.directory = hostname, limits, pipeline, directory
         self.authenticator, self._strangers, self._metrics, self._clock = authenticator, strangers, metrics, clock
-        self._contexts = {listener.address: server_context(listener) for listener in listeners}
+        self._contexts = server_contexts(listeners)
         self._listeners = tuple(listeners)
-        self._body_folder = body_folder
+        self._body_folder, self._reuse_port = body_folder, reuse_port
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
         self._per_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
-        self.draining = False
+        self.draining = self._hurried = False
         self.on_reply: Callable[[str], None] | None = None
         """Sees every reply line; tests lint them with it."""
 
@@ -85,6 +93,7 @@ class Edge:
                     host,
                     port,
                     backlog=1024,
+                    reuse_port=self._reuse_port or None,
                 )
             except OSError as error:
                 await self.close(0)
@@ -108,13 +117,30 @@ class Edge:
         for session in list(self._sessions):
             if session.idle:
                 session.send_away(SHUTTING_DOWN)
-        await self.ended(drain_seconds)
+        await self.ended(0 if self._hurried else drain_seconds)
         for session in list(self._sessions):
             session.send_away(SHUTTING_DOWN)
+
+    def hurry(self) -> None:
+        """Let `close` wait no longer for open transactions."""
+        self._hurried = True
+        self._empty.set()
+
+    def reload(self, pipeline: Pipeline, limits: EdgeLimits, contexts: dict[str, ssl.SSLContext | None]) -> None:
+        """From here on new transactions go through this pipeline, and new handshakes use these certificates.
+
+        Those that are open go on through the pipeline that they began with.
+        """
+        self.pipeline, self.limits, self._contexts = pipeline, limits, contexts
+
+    def transactions(self) -> "set[Transaction]":
+        """Those that are open, or whose message is with the next hop."""
+        return {found for session in self._sessions if (found := session.transaction) is not None}
 
     async def ended(self, seconds: float) -> bool:
         """Wait until the last session has ended, at most so long; whether it has."""
         if self._sessions:
+            self._empty.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), seconds)
         return not self._sessions
