@@ -247,6 +247,8 @@ class Gateway:
             found.append("SMTP: not open yet")
         elif self.supervisor is not None:
             found += self.supervisor.trouble()
+        elif self.edge.draining:
+            found.append("SMTP: drains, and then ends")
         for name, hop in self.hops.items():
             self.metrics.healthy.labels(f"next-hop {name}").set(hop.healthy)
         return found

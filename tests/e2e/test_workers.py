@@ -175,17 +175,15 @@ async def test_what_a_worker_left_open_is_concluded_by_one_process_alone(tmp_pat
                 postern.kill()
                 client.close()
 
-        def concluded() -> int:
+        def concluded() -> None:
             with Postern(tmp_path / "gw", hop.port) as alone:
                 (decision,) = alone.concluded(1)
                 assert decision["outcome"]["outcome"] == "unknown"
                 assert decision["process"].startswith("worker-")
                 assert alone.verify().status == 0
-                return sum(count for process, count in starts(alone).items() if process.startswith("worker-"))
 
         await asyncio.to_thread(left_open)
-        openings = await asyncio.to_thread(concluded)
-        assert await asyncio.to_thread(concluded) == openings, "once"
+        await asyncio.to_thread(concluded)
 
 
 def test_more_than_one_worker_needs_shared_counters(tmp_path: Path) -> None:
@@ -234,3 +232,46 @@ def test_sigterm_drains_a_transaction_and_a_second_one_ends_it_at_once(
         assert len(sink.arrivals()) == 1
         assert postern.verify().status == 0
         assert "Traceback" not in postern.process.log_text()
+
+
+def test_a_worker_that_gets_sigterm_drains_and_another_takes_its_place(tmp_path: Path, sink: Sink) -> None:
+    with served(tmp_path / "gw", sink.port) as postern:
+        clients = [Client(postern.port) for _ in range(8)]
+        for client in clients:
+            client.envelope(*ENVELOPE)
+        before = workers_of(postern.process.pid)
+        kill(before["worker-1"], signal.SIGTERM)
+        wait_until(lambda: "worker-1: SMTP: drains" in postern.get("/readyz")[1], 5, "it says that it drains")
+        for number in range(8):
+            assert send(postern.port, message(number), *ENVELOPE).startswith("250 "), "the other one listens"
+        for number, client in enumerate(clients):
+            client.content(message(100 + number))
+            assert client.reply().startswith("250 ")
+            client.close()
+        wait_gone(before["worker-1"])
+        postern.wait_ready()
+        after = workers_of(postern.process.pid)
+        assert after["worker-1"] != before["worker-1"]
+        assert after["worker-2"] == before["worker-2"]
+
+
+async def test_what_is_with_the_next_hop_when_a_drain_is_cut_short_is_recorded_as_unknown(tmp_path: Path) -> None:
+    async with Smtpd() as hop:
+        hop.on("DOT", STALL)
+
+        def cut_short() -> None:
+            with served(tmp_path / "gw", hop.port) as postern:
+                client = Client(postern.port)
+                client.envelope(*ENVELOPE)
+                client.content(message(1))
+                wait_until(lambda: len(postern.search("--verdict", "accept")) == 1, 10, "the decision is recorded")
+                for _ in range(2):
+                    postern.process.send(signal.SIGTERM)
+                    wait_until(lambda: not is_open(postern.port), 5, "it drains")
+                wait_until(lambda: not postern.process.running, 6, "it ends")
+                assert client.reply()[:3] in ("421", "451")
+                client.close()
+                assert [each["outcome"]["outcome"] for each in postern.search("--verdict", "accept")] == ["unknown"]
+                assert postern.verify().status == 0
+
+        await asyncio.to_thread(cut_short)
