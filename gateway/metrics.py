@@ -1,5 +1,6 @@
 """Metrics: what Prometheus scrapes. One registry per process, passed in; a supervisor shows the sum of several."""
 
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
@@ -53,6 +54,11 @@ class Metrics:
         """Something of ours is wrong."""
         self.alarms.labels(part).inc()
         log.error("%s: %s", part, text)
+
+    def forget(self, part: str) -> None:
+        """There is no such part any more, so it is neither well nor ill."""
+        with contextlib.suppress(KeyError):
+            self.healthy.remove(part)
 
     def switched_off(self, rules: Sequence[Rule], on: frozenset[str]) -> None:
         """Show which rules policy has switched off: an off switch is seen."""

@@ -135,6 +135,8 @@ class _Here:
         gateway.edge.reload(pipeline, limits, self._contexts)
         old, gateway.hops = gateway.hops, self._hops
         _put_in_force(gateway, self._settings, self._policy)
+        for name in old.keys() - self._hops.keys():
+            gateway.metrics.forget(f"next-hop {name}")
         gone = [hop for name, hop in old.items() if self._hops.get(name) is not hop]
         if gone:
             task = asyncio.get_running_loop().create_task(self._retire(gone))

@@ -34,7 +34,9 @@ _ANSWER_SECONDS = 5.0
 _SILENT = 6
 """So many questions without an answer, one after the other, and a worker is killed."""
 _BEGIN_SECONDS = 60.0
-_SCRAPE_SECONDS = 1.0
+_SOON_SECONDS = 1.0
+"""For what somebody waits for, who can do without."""
+_PREPARE_SECONDS = 15.0
 _LATE_SECONDS = 10.0
 """Beyond the time to drain, until a worker is killed."""
 _STEADY_SECONDS = 60.0
@@ -157,17 +159,17 @@ class Supervisor:
             if not place.ready:
                 found.append(f"{place.name}: {place.why}")
             found += [f"{place.name}: {each}" for each in place.report.trouble if place.ready]
-        return found
+        return found + [f"{keeper.get_name()} no more" for keeper in self._keepers if keeper.done()]
 
     async def families(self) -> list[Family]:
         """The metrics of all workers, past ones too; a worker that does not answer at once is shown as it was last."""
-        await asyncio.gather(*(self._look(place, _SCRAPE_SECONDS) for place in self._places))
+        await asyncio.gather(*(self._look(place, _SOON_SECONDS) for place in self._places))
         return summed([self._past, *(place.report.metrics for place in self._places)])
 
     async def refresh(self) -> None:
         """Let each worker look now what has changed in the registry."""
         children = [place.child for place in self._places if place.child is not None and place.ready]
-        asked = (child.ask("refresh", seconds=_ANSWER_SECONDS) for child in children)
+        asked = (child.ask("refresh", seconds=_SOON_SECONDS) for child in children)
         for found in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(found, ChildFailed):
                 log.warning("%s", found)  # it looks by itself within a second or two
@@ -187,7 +189,10 @@ class Supervisor:
     # -- keeping them
 
     async def _begin(self, place: _Place) -> None:
-        """Raises ConfigError with the worker's reason; then it has ended."""
+        """Raises ConfigError with the worker's reason; then it has ended.
+
+        At the start all of them begin at once.
+        """
         async with self._one_at_a_time if self._keepers else contextlib.nullcontext():
             if place.child is None:
                 place.child = await Child.spawn(place.name)
@@ -297,7 +302,7 @@ class Reloading:
     async def prepare(self, task: Task) -> None:
         """Raises ConfigError."""
         octets = task.packed()
-        asked = (child.ask("prepare", octets, seconds=_BEGIN_SECONDS) for child in self._children)
+        asked = (child.ask("prepare", octets, seconds=_PREPARE_SECONDS) for child in self._children)
         for child, found in zip(self._children, await asyncio.gather(*asked, return_exceptions=True), strict=True):
             # One that has just died is started again with whatever holds then.
             if isinstance(found, BaseException) and not isinstance(found, ChildGone):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from config.customers import Customer, Standing
-from config.policy import Policy
+from config.policy import Action, Policy
 from consent.customers import StoredCustomer
 from filters.engine import UnknownRule
 from gateway.directory import Directory
@@ -95,3 +95,15 @@ def test_unknown_rule_codes_leave_what_was_known_in_force() -> None:
     assert made.by_username("app") is not None
     assert made.get("acme") is not None
     assert made.get("nobody") is None
+
+
+def test_another_policy_binds_all_customers_anew_and_their_own_actions_still_win() -> None:
+    found = directory(stored("acme"), stored("initech", actions={"HDR-DATE": "reject"}))
+    found.rebind(Policy(actions={"HDR-DATE": Action.OFF}))
+    bound = {}
+    for name in ("acme", "initech"):
+        entry = found.get(name)
+        assert entry is not None
+        bound[name] = {each.rule.code for each in entry.rules}
+    assert "HDR-DATE" not in bound["acme"]
+    assert "HDR-DATE" in bound["initech"]
