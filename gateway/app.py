@@ -1,14 +1,19 @@
-"""The composition root: builds every part of a running gateway, once, and passes each what it needs."""
+"""The composition root: builds every part of a running gateway, once, and passes each what it needs.
+
+One process does all of it; or a parent does what a node has once (HTTP, import jobs, replay of withdrawals, retention)
+and workers, which it supervises, do the mail.
+"""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
 from config.policy import Policy
+from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
 from consent.database import RegistryError
 from consent.importer import Importer
@@ -24,7 +29,7 @@ from gateway.http.server import HttpServer
 from gateway.jobs import Jobs
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
 from gateway.pipeline import Pipeline
@@ -36,20 +41,35 @@ from gateway.smtp.backoff import Backoff
 from gateway.smtp.body import Budget
 from gateway.smtp.edge import Edge
 from gateway.stores import Stores
+from gateway.summing import summed
+from gateway.supervisor import Supervisor
 
 log = logging.getLogger("postern")
 
 _LAST_SECONDS = 2.0
 PROCESS = "gateway"
-"""The name of this process's chain under data_dir/audit."""
+"""The name of the chain under data_dir/audit of the process that does what a node has once."""
+_PREDECESSOR_SECONDS = 10.0
+"""How long a worker waits for the audit chain of the one before it, which may still be draining."""
 
 
 class Gateway:
     """A running gateway: `start`, then `stop`."""
 
-    def __init__(self, settings: Settings, policy: Policy, clock: Callable[[], datetime]) -> None:
-        self.settings, self.policy, self.clock = settings, policy, clock
+    def __init__(
+        self,
+        settings: Settings,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        *,
+        workers: int = 0,
+        process: str = PROCESS,
+    ) -> None:
+        """`workers`: so many processes of their own serve SMTP; `process`: the name of one of them, in it."""
+        self.settings, self.policy, self.clock, self.process = settings, policy, clock, process
         self.version = version("postern")
+        self.once = process == PROCESS
+        """Whether this process does what a node has once."""
         self.metrics = Metrics()
         self.stores = Stores.open(settings)
         self.evidence = Evidence(settings, self.stores, clock)
@@ -61,6 +81,10 @@ class Gateway:
         self.strangers = Strangers()
         self.ledger = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
+        self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
+        self.hops: dict[str, NextHop] = {}
+        self.retiring: set[asyncio.Task[None]] = set()
+        """Next hops that a change of settings has replaced, until the mail that is with them has ended."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.http_address = ""
@@ -73,13 +97,57 @@ class Gateway:
             self._stack = stack.pop_all()
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
-        settings, loop = self.settings, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         stack.callback(self.stores.close)
+        if self.supervisor is not None:
+            stack.push_async_callback(self.supervisor.close, 0)
+            await self.supervisor.spawn()
         self.changes.load()
         self.metrics.switched_off(RULES, frozenset(bound.rule.code for bound in bind(self.policy)))
         # Off the loop: the last segment is read whole.
-        self.journal = await asyncio.to_thread(self.evidence.open, PROCESS, version=self.version, wait_seconds=0)
+        wait = 0 if self.once else _PREDECESSOR_SECONDS
+        self.journal = await asyncio.to_thread(
+            self.evidence.open, self.process, version=self.version, wait_seconds=wait
+        )
         stack.push_async_callback(self.journal.close)
+        stack.push_async_callback(self.repeats.close)
+        if self.supervisor is None:
+            await self._start_mail(stack)
+        if self.once:
+            await self._start_once(stack)
+        stack.push_async_callback(self._stop_tasks)
+        if self.once:
+            # Before mail is let in: an address whose withdrawal the registry lost must not be written to meanwhile.
+            await asyncio.to_thread(self.restore.start)
+        front = self.supervisor or self.edge
+        stack.push_async_callback(lambda: front.close(self.settings.limits.drain_timeout))
+        self.smtp_addresses = await front.open()
+        self._tasks.append(loop.create_task(self.changes.follow()))
+        if self.once:
+            self._tasks.append(loop.create_task(self.restore.follow(lambda: self.changes.went_back)))
+        if self.supervisor is None:
+            self._tasks.append(loop.create_task(self.overload.watch()))
+        self._tasks += [loop.create_task(work) for work in (self._every_minute(), self._every_day())]
+
+    async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
+        """Next hops, and the edge, which does not listen yet."""
+        loop = asyncio.get_running_loop()
+        self.hops = {hop.name: self.make_hop(hop) for hop in self.settings.next_hops}
+        stack.push_async_callback(self.ledger.close)
+        await self.ledger.open()
+        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
+        stack.callback(authenticator.close)
+        self.edge = self._make_edge(authenticator)
+        # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
+        stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
+        stack.push_async_callback(self._close_hops)
+        await asyncio.gather(*(hop.start() for hop in self.hops.values()))
+
+    async def _start_once(self, stack: contextlib.AsyncExitStack) -> None:
+        """What a node has once: replay of withdrawals (not begun), import jobs, HTTP."""
+        settings = self.settings
+        live = () if self.supervisor is None else self.supervisor.names
+        await self._guarded(asyncio.to_thread(self.evidence.conclude_workers, live))
         self.restore = Restore(
             self.stores.consents,
             settings.data_dir / "audit",
@@ -89,21 +157,6 @@ class Gateway:
             complaints(self.stores),
         )
         stack.callback(self.restore.stop)
-        stack.push_async_callback(self.repeats.close)
-        self.hops = {
-            hop.name: NextHop(hop, hostname=settings.hostname, clock=loop.time, on_alarm=self.metrics.alarm)
-            for hop in settings.next_hops
-        }
-        stack.push_async_callback(self.ledger.close)
-        await self.ledger.open()
-        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
-        stack.callback(authenticator.close)
-        self.edge = self._make_edge(authenticator)
-        # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
-        stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
-        for hop in self.hops.values():
-            stack.push_async_callback(hop.close)
-        await asyncio.gather(*(hop.start() for hop in self.hops.values()))
         self.consents = Consents(
             self.stores,
             self.journal,
@@ -119,15 +172,6 @@ class Gateway:
         http = HttpServer(self)
         self.http_address = await http.open()
         stack.push_async_callback(http.close)
-        stack.push_async_callback(self._stop_tasks)
-        # Before mail is let in: an address whose withdrawal the registry lost must not be written to meanwhile.
-        await asyncio.to_thread(self.restore.start)
-        stack.push_async_callback(self.edge.close, settings.limits.drain_timeout)
-        self.smtp_addresses = await self.edge.open()
-        follow = self.restore.follow(lambda: self.changes.went_back)
-        works = (self.changes.follow(), follow, self.overload.watch(), self._every_minute(), self._every_day())
-        for work in works:
-            self._tasks.append(loop.create_task(work))
 
     def _make_ledger(self) -> Ledger:
         url = self.settings.ledger.url.get_secret_value()
@@ -142,22 +186,34 @@ class Gateway:
 
         return RedisLedger(url, processes=self.settings.ledger.nodes, clock=clock, alarm=self.metrics.alarm)
 
-    def _make_edge(self, authenticator: Authenticator) -> Edge:
-        settings = self.settings
-        pipeline = Pipeline(
+    def make_hop(self, settings: NextHopSettings) -> NextHop:
+        """A next hop that is not started."""
+        clock, alarm = asyncio.get_running_loop().time, self.metrics.alarm
+        return NextHop(settings, hostname=self.settings.hostname, clock=clock, on_alarm=alarm)
+
+    def make_pipeline(
+        self, settings: Settings, policy: Policy, hops: Mapping[str, NextHop], budget: Budget
+    ) -> Pipeline:
+        """The pipeline of this process under some settings and policy."""
+        return Pipeline(
             hostname=settings.hostname,
             operator=settings.operator,
             limits=settings.limits,
-            policy=self.policy,
+            policy=policy,
             version=self.version,
             directory=self.directory,
             journal=self.journal,
-            hops=self.hops,
+            hops=hops,
             repeats=self.repeats,
-            budget=Budget(settings.limits.body_memory, settings.limits.body_disk),
+            budget=budget,
             metrics=self.metrics,
             clock=self.clock,
         )
+
+    def _make_edge(self, authenticator: Authenticator) -> Edge:
+        settings = self.settings
+        budget = Budget(settings.limits.body_memory, settings.limits.body_disk)
+        pipeline = self.make_pipeline(settings, self.policy, self.hops, budget)
         return Edge(
             hostname=settings.hostname,
             limits=settings.limits,
@@ -169,11 +225,34 @@ class Gateway:
             strangers=self.strangers,
             metrics=self.metrics,
             clock=self.clock,
+            reuse_port=not self.once,
         )
 
     async def stop(self) -> None:
         """Drain SMTP, then close the rest in the reverse order of the start."""
         await self._stack.aclose()
+
+    def hurry(self) -> None:
+        """Let a `stop` that is under way wait no longer for open transactions."""
+        (self.supervisor or self.edge).hurry()
+
+    async def _close_hops(self) -> None:
+        for task in self.retiring:
+            task.cancel()
+        await asyncio.gather(*self.retiring, *(hop.close() for hop in self.hops.values()), return_exceptions=True)
+
+    async def refresh(self) -> None:
+        """Follow the registry's changes now, in every process of this node; raises RegistryError."""
+        await self.changes.refresh()
+        if self.supervisor is not None:
+            await self.supervisor.refresh()
+
+    async def exposition(self) -> bytes:
+        """What Prometheus scrapes: of all processes of this node."""
+        self.trouble()
+        if self.supervisor is None:
+            return self.metrics.text()
+        return exposition(summed([self.metrics.families(), await self.supervisor.families()]))
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:
@@ -186,19 +265,24 @@ class Gateway:
     def trouble(self) -> list[str]:
         """Why mail does not flow, one line per reason; empty when ready."""
         found = [hop.trouble for hop in self.hops.values() if not hop.healthy]
-        if any(task.done() for task in self._tasks[:2]):
+        if any(task.done() for task in self._tasks[: 1 + self.once]):
             found.append("registry: no longer followed")
         if not self.changes.current:
             found.append("registry: not reached")
-        if self.restore.running:
+        if self.once and self.restore.running:
             found.append(TROUBLE)
         if self.journal.full:
             found.append("audit: the disk is full or fails; mail is deferred")
         if not self.smtp_addresses:
             found.append("SMTP: not open yet")
+        elif self.supervisor is not None:
+            found += self.supervisor.trouble()
+        elif self.edge.draining:
+            found.append("SMTP: drains, and then ends")
         for name, hop in self.hops.items():
             self.metrics.healthy.labels(f"next-hop {name}").set(hop.healthy)
-        self.metrics.healthy.labels("ledger").set(self.ledger.healthy)
+        if self.supervisor is None:
+            self.metrics.healthy.labels("ledger").set(self.ledger.healthy)
         return found
 
     async def _every_minute(self) -> None:
@@ -210,11 +294,12 @@ class Gateway:
 
     async def _every_day(self) -> None:
         while True:
-            await self._guarded(self.changes.clean())
+            await self._guarded(self.changes.clean(stored=self.once))
             if self.policy.audit.retention_days:
                 before = self.clock() - timedelta(days=self.policy.audit.retention_days)
                 await self._guarded(asyncio.to_thread(self.journal.retire, before))
-                await self._guarded(asyncio.to_thread(self.evidence.retire_others, PROCESS, before))
+                if self.once:
+                    await self._guarded(asyncio.to_thread(self.evidence.retire_others, self.process, before))
             await asyncio.sleep(86_400)
 
     async def _guarded(self, work: Coroutine[Any, Any, Any]) -> None:

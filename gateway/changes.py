@@ -100,7 +100,8 @@ class Changes:
             self._metrics.healthy.labels("registry").set(self.current)
             await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def clean(self) -> None:
-        """Once: forget repeats older than five days."""
+    async def clean(self, *, stored: bool = True) -> None:
+        """Once: forget repeats older than five days, those that the registry has too where `stored`."""
         self._repeats.expire()
-        await asyncio.to_thread(self._repeat_store.purge, self._clock() - KEPT)
+        if stored:
+            await asyncio.to_thread(self._repeat_store.purge, self._clock() - KEPT)

@@ -65,6 +65,12 @@ class Directory:
                     table = self._networks.setdefault((network.version, network.prefixlen), {})
                     table[int(network.network_address)] = held
 
+    def rebind(self, policy: Policy) -> None:
+        """Another policy holds from now on, for all customers."""
+        self.policy = policy
+        for customer, entry in self._entries.items():
+            self._entries[customer] = Entry(entry.customer, entry.standing, bind(policy, entry.customer.actions))
+
     def _forget(self, customer: str) -> None:
         old = self._entries.pop(customer, None)
         if old is None:

@@ -1,7 +1,8 @@
 """Evidence: the audit joined to the registry, which holds the subjects' keys and the published heads."""
 
+import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gateway.audit.head import Head, HeadError
 from gateway.audit.journal import Journal
 from gateway.audit.record import Json, Sealed
 from gateway.audit.search import Query, search
+from gateway.audit.segments import last_line, segment_numbers, segment_path
 from gateway.audit.verify import Fault, Report, verify
 from gateway.stores import Stores
 
@@ -72,6 +74,20 @@ class Evidence:
             finally:
                 journal.close_blocking()
         return removed
+
+    def conclude_workers(self, live: Collection[str]) -> None:
+        """Close as `unknown` what workers left open that are no more: there were more of them. Raises JournalError.
+
+        What was concluded once is not opened again.
+        """
+        for directory in sorted(self._directory.glob("worker-*")):
+            if directory.name in live or not (directory / "head").exists():
+                continue
+            numbers = segment_numbers(directory)
+            last = last_line(segment_path(directory, numbers[-1])) if numbers else None
+            if last is None or last.kind != "start":
+                with contextlib.suppress(JournalLocked):  # it is just ending
+                    self.open(directory.name, version="conclusion", wait_seconds=0).close_blocking()
 
     def verify(self) -> Report:
         """Verify every journal against its own head and the registry's."""

@@ -1,11 +1,16 @@
-"""Metrics: what Prometheus scrapes. One registry per process, passed in."""
+"""Metrics: what Prometheus scrapes. One registry per process, passed in; a supervisor shows the sum of several."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from filters.model import Rule, Verdict
+from gateway.summing import Family
 
 log = logging.getLogger("postern.alarm")
 
@@ -45,6 +50,10 @@ class Metrics:
         )
         self.healthy = Gauge("postern_healthy", "1 while a part works", ["part"], registry=self.registry)
         self.alarms = Counter("postern_alarms", "Alarms", ["part"], registry=self.registry)
+        self.worker_ends = Counter(
+            "postern_worker_ends", "Workers that ended unasked", ["worker"], registry=self.registry
+        )
+        self.reloads = Counter("postern_reloads", "SIGHUP", ["result"], registry=self.registry)
 
     def decided(self, verdict: Verdict) -> None:
         """Count a decision and its findings."""
@@ -65,6 +74,11 @@ class Metrics:
         self.loop_delay.observe(seconds)
         self.overloaded.set(too_late)
 
+    def forget(self, part: str) -> None:
+        """There is no such part any more, so it is neither well nor ill."""
+        with contextlib.suppress(KeyError):
+            self.healthy.remove(part)
+
     def switched_off(self, rules: Sequence[Rule], on: frozenset[str]) -> None:
         """Show which rules policy has switched off: an off switch is seen."""
         for rule in rules:
@@ -73,3 +87,30 @@ class Metrics:
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+    def families(self) -> list[Family]:
+        """All of it as values, for another process to add to its own (`gateway.summing.summed`)."""
+        return [
+            Family(found.name, found.type, found.documentation, [(each[0], each[1], each[2]) for each in found.samples])
+            for found in self.registry.collect()
+        ]
+
+
+def exposition(families: Iterable[Family]) -> bytes:
+    """The exposition format of metrics that may come from several processes."""
+    return generate_latest(cast(CollectorRegistry, _Families(families)))
+
+
+class _Families(Collector):
+    """Metrics that are there already."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """Each of them."""
+        for family in self._families:
+            metric = Metric(family.name, family.help, family.kind)
+            for name, labels, value in family.samples:
+                metric.add_sample(name, labels, value)
+            yield metric

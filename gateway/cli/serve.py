@@ -1,21 +1,27 @@
-"""`postern serve`: the gateway."""
+"""`postern serve`: the gateway, in one process or with workers."""
 
 import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import click
 import tomlkit
 
+from config.files import ConfigError
 from config.policy import Policy
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from filters import RULES
 from filters.engine import bind
 from gateway.app import Gateway
+from gateway.audit.errors import JournalError
 from gateway.cli.context import checked_policy, config_option, utc_now
+from gateway.reload import reload
+from gateway.supervisor import check
+from gateway.systemd import Notify
 
 log = logging.getLogger("postern")
 
@@ -24,20 +30,36 @@ log = logging.getLogger("postern")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
+@click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N",
+    help="Serve SMTP in so many processes, one for each core; more than one count in Redis.",
+)  # fmt: skip
 @config_option
-def command(log_level: str, settings: Settings) -> None:
-    """Run the gateway: HTTP first, then SMTP. SIGTERM and Ctrl-C drain it.
+def command(log_level: str, workers: int | None, settings: Settings) -> None:
+    """Run the gateway: HTTP first, then SMTP. SIGTERM and Ctrl-C drain it, a second one ends it at once. SIGHUP rereads
+    settings, policy and certificates.
 
     Prints the effective configuration, without secrets, before it listens.
     """
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    set_up_log(logging.getLevelNamesMapping()[log_level.upper()])
+    policy = checked_policy(settings)
+    check(settings, workers or 0)
+    click.echo(effective(settings, policy), nl=False)
+    config: Path = click.get_current_context().params["config"]
+
+    def reread() -> tuple[Settings, Policy]:
+        settings = load_settings(config)
+        return settings, checked_policy(settings)
+
+    run(serve(settings, policy, reread, workers or 0))
+
+
+def set_up_log(level: int, process: str = "") -> None:
+    """Log to standard error, with the name of the process where there are several."""
+    form = f"%(asctime)s %(levelname)s {process + ' ' if process else ''}%(name)s: %(message)s"
+    logging.basicConfig(level=level, stream=sys.stderr, format=form)
     # aiosmtpd logs each command, at info.
     logging.getLogger("mail.log").setLevel(logging.WARNING)
-    policy = checked_policy(settings)
-    click.echo(effective(settings, policy), nl=False)
-    run(serve(settings, policy))
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -48,26 +70,56 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-async def serve(settings: Settings, policy: Policy) -> None:
-    """Start, wait for SIGTERM or SIGINT, drain."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+async def serve(
+    settings: Settings, policy: Policy, reread: Callable[[], tuple[Settings, Policy]], workers: int = 0
+) -> None:
+    """Start, wait for SIGTERM or SIGINT, drain; meanwhile reread what SIGHUP asks for."""
+    loop, signals = asyncio.get_running_loop(), asyncio.Queue[signal.Signals]()
     # Before anything is opened, so that what was opened is always closed.
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    loop.add_signal_handler(
-        signal.SIGHUP,
-        log.warning,
-        "SIGHUP: settings, policy and certificates are read at start; restart to change them",
-    )
-    gateway = Gateway(settings, policy, utc_now)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    gateway, notify = Gateway(settings, policy, utc_now, workers=workers), Notify()
     await gateway.start()
     for address in gateway.smtp_addresses:
         click.echo(f"SMTP listens on {address}")
     click.echo(f"HTTP listens on {gateway.http_address}")
     click.echo("ready")
-    await stop.wait()
+    notify.ready(f"policy {gateway.policy.digest[:12]}")
+    watchdog = loop.create_task(notify.watchdog())
+    while await signals.get() == signal.SIGHUP:
+        notify.reloading()
+        notify.ready(await _reloaded(gateway, reread))
     click.echo("stopping: no new connections, open transactions are finished")
-    await gateway.stop()
+    notify.stopping()
+    stopping = loop.create_task(gateway.stop())
+    hurry = loop.create_task(_hurried(gateway, signals))
+    try:
+        await stopping
+    finally:
+        watchdog.cancel()
+        hurry.cancel()
+
+
+async def _hurried(gateway: Gateway, signals: "asyncio.Queue[signal.Signals]") -> None:
+    """A second SIGTERM ends at once what is being drained."""
+    while await signals.get() == signal.SIGHUP:
+        pass
+    click.echo("stopping at once: open transactions are given up")
+    gateway.hurry()
+
+
+async def _reloaded(gateway: Gateway, reread: Callable[[], tuple[Settings, Policy]]) -> str:
+    """Reread and put in force, or leave all as it is; what to say of it."""
+    try:
+        settings, policy = await asyncio.to_thread(reread)
+        names = await reload(gateway, settings, policy)
+    except (ConfigError, JournalError, OSError) as error:
+        gateway.metrics.reloads.labels("refused").inc()
+        gateway.metrics.alarm("reload", f"SIGHUP: nothing is changed: {error}")
+        return f"reload refused: {str(error).splitlines()[0]}"
+    gateway.metrics.reloads.labels("done").inc()
+    log.info("reloaded: policy hash %s; settings changed: %s", policy.digest, ", ".join(names) or "none")
+    return f"policy {policy.digest[:12]}"
 
 
 def effective(settings: Settings, policy: Policy) -> str:

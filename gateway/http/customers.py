@@ -73,7 +73,7 @@ async def _stand_now(
     finally:
         # Not needed for the answer: a registry that fails between the two leaves it to the next look, within seconds.
         with contextlib.suppress(RegistryError):
-            await gateway.changes.refresh()
+            await gateway.refresh()
 
 
 def _stand(

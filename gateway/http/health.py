@@ -48,6 +48,5 @@ def routes(app: FastAPI, gateway: "Gateway") -> None:
 
     @app.get("/metrics", tags=["health"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
-        """For Prometheus."""
-        gateway.trouble()
-        return Response(gateway.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        """For Prometheus; where several workers serve SMTP, their sum."""
+        return Response(await gateway.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -55,6 +55,11 @@ class Admission:
         self._places, self._waiting = Places(limits.connections, reserve=spare), Places(max(1, spare))
         self._handshakes = Places(_HANDSHAKES, reserve=_HANDSHAKES // 4, most=_HANDSHAKES // 4)
 
+    def change(self, limits: EdgeLimits) -> None:
+        """Other limits hold from here on; nobody loses what it holds."""
+        self._limits, spare = limits, limits.connections // 10
+        self._places.total, self._places.reserve, self._waiting.total = limits.connections, spare, max(1, spare)
+
     async def admit(self, peer: str, customer: str | None) -> Place | Reply:
         """A new connection; `customer` owns the network it comes from, if any. A reply turns it away."""
         place = Place(address_group(peer))

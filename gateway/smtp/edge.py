@@ -31,6 +31,7 @@ from gateway.smtp.wire import LineRepair
 
 if TYPE_CHECKING:
     from gateway.smtp.session import Session
+    from gateway.transaction import Transaction
 
 
 def server_context(listener: Listener) -> ssl.SSLContext | None:
@@ -51,6 +52,11 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
         return context
 
 
+def server_contexts(listeners: Sequence[Listener]) -> dict[str, ssl.SSLContext | None]:
+    """The contexts of all listeners by their addresses; raises ConfigError."""
+    return {listener.address: server_context(listener) for listener in listeners}
+
+
 class Edge:
     """Built once by `gateway.app`; each session holds it."""
 
@@ -68,20 +74,22 @@ class Edge:
         metrics: Metrics,
         clock: Callable[[], datetime],
         body_folder: Path | None = None,
+        reuse_port: bool = False,
     ) -> None:
+        """`reuse_port`: other processes listen on the same addresses, and the kernel shares connections out."""
         self.hostname, self.limits, self.pipeline, self.directory = hostname, limits, pipeline, directory
         self.authenticator, self._strangers, self._metrics, self._clock = authenticator, strangers, metrics, clock
         self.admission = admission
-        self._contexts = {listener.address: server_context(listener) for listener in listeners}
+        self._contexts = server_contexts(listeners)
         self._listeners = tuple(listeners)
-        self._body_folder = body_folder
+        self._body_folder, self._reuse_port = body_folder, reuse_port
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
         self._gates: set[Gate] = set()
         """Connections of balancers whose PROXY header has not come yet."""
         self._balancers = {listener: Networks(listener.proxy_from) for listener in listeners}
         self._empty = asyncio.Event()
-        self.draining = False
+        self.draining = self._hurried = False
         self.on_reply: Callable[[str], None] | None = None
         """Sees every reply line; tests lint them with it."""
 
@@ -100,6 +108,7 @@ class Edge:
                     host,
                     port,
                     backlog=1024,
+                    reuse_port=self._reuse_port or None,
                 )
             except OSError as error:
                 await self.close(0)
@@ -129,13 +138,31 @@ class Edge:
         for session in list(self._sessions):
             if session.idle:
                 session.send_away(SHUTTING_DOWN)
-        await self.ended(drain_seconds)
+        await self.ended(0 if self._hurried else drain_seconds)
         for session in list(self._sessions):
             session.send_away(SHUTTING_DOWN)
+
+    def hurry(self) -> None:
+        """Let `close` wait no longer for open transactions."""
+        self._hurried = True
+        self._empty.set()
+
+    def reload(self, pipeline: Pipeline, limits: EdgeLimits, contexts: dict[str, ssl.SSLContext | None]) -> None:
+        """From here on new transactions go through this pipeline, and new handshakes use these certificates.
+
+        Those that are open go on through the pipeline that they began with.
+        """
+        self.pipeline, self.limits, self._contexts = pipeline, limits, contexts
+        self.admission.change(limits)
+
+    def transactions(self) -> "set[Transaction]":
+        """Those that are open, or whose message is with the next hop."""
+        return {found for session in self._sessions if (found := session.transaction) is not None}
 
     async def ended(self, seconds: float) -> bool:
         """Wait until the last session has ended, at most so long; whether it has."""
         if self._sessions:
+            self._empty.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), seconds)
         return not self._sessions

@@ -13,8 +13,8 @@ class Places:
     """
 
     def __init__(self, total: int, *, reserve: int = 0, most: int | None = None) -> None:
-        """`most`: what one holder may have however many are free."""
-        self.total, self._reserve, self._most = total, reserve, total if most is None else most
+        """`most`: what one holder may have however many are free; None: no bound of its own."""
+        self.total, self.reserve, self._most = total, reserve, most
         self.taken = 0
         self._held: Counter[str] = Counter()
 
@@ -24,9 +24,9 @@ class Places:
 
     def take(self, holder: str, *, known: bool = False) -> bool:
         """Take one, if it may."""
-        free = self.total - self.taken - (0 if known else self._reserve)
+        free = self.total - self.taken - (0 if known else self.reserve)
         held = self._held[holder]
-        if held >= min(free, self._most):
+        if held >= free or (self._most is not None and held >= self._most):
             return False
         self._held[holder] = held + 1
         self.taken += 1

@@ -83,6 +83,11 @@ class Session(Connection):
         """Whether no transaction is open or being forwarded."""
         return self._transaction is None
 
+    @property
+    def transaction(self) -> Transaction | None:
+        """The open one, or the one whose message is with the next hop."""
+        return self._transaction
+
     async def _handle_client(self) -> None:
         edge = self._edge
         peer = self._peer

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from config.customers import Customer, Standing
-from config.policy import Policy
+from config.policy import Action, Policy
 from consent.customers import StoredCustomer
 from filters.engine import UnknownRule
 from gateway.directory import Directory
@@ -111,3 +111,15 @@ def test_a_certificate_names_its_credential_until_it_is_taken_away() -> None:
     made.update([stored("acme", {"certificates": ["ab" * 32]})])
     moved = made.by_certificate("cd" * 32)
     assert moved is not None and moved.entry.customer.id == "brand"
+
+
+def test_another_policy_binds_all_customers_anew_and_their_own_actions_still_win() -> None:
+    found = directory(stored("acme"), stored("initech", actions={"HDR-DATE": "reject"}))
+    found.rebind(Policy(actions={"HDR-DATE": Action.OFF}))
+    bound = {}
+    for name in ("acme", "initech"):
+        entry = found.get(name)
+        assert entry is not None
+        bound[name] = {each.rule.code for each in entry.rules}
+    assert "HDR-DATE" not in bound["acme"]
+    assert "HDR-DATE" in bound["initech"]

@@ -12,6 +12,7 @@ from gateway.audit.record import Act
 from gateway.audit.search import Query
 from gateway.evidence import Evidence
 from gateway.stores import Stores
+from tests.rig.audit import decision
 from tests.rig.gateway import Clock, settings_for
 
 ANN = Address.parse("ann@acme.example")
@@ -74,4 +75,21 @@ def test_old_segments_of_other_processes_are_retired_and_living_ones_left(parts:
     assert evidence.retire_others("gateway", clock() - timedelta(days=1)) == 1
     living.close_blocking()
     assert evidence.retire_others("w1", clock() - timedelta(days=1)) == 0
+    assert evidence.verify().ok
+
+
+def test_what_a_worker_left_open_is_concluded_once_when_there_is_no_such_worker_any_more(parts: Parts) -> None:
+    evidence, _, _ = parts
+    for process in ("worker-1", "worker-2", "worker-3"):
+        journal = evidence.open(process, version="1", wait_seconds=0)
+        journal.append_blocking(decision(f"ref-of-{process}"))
+        journal.close_blocking()
+    living = evidence.open("worker-3", version="1", wait_seconds=0)
+    for _ in range(2):
+        evidence.conclude_workers(["worker-1"])
+    living.close_blocking()
+    records = list(evidence.search(Query(kind=None)))
+    closed = {record["reference"] for record in records if record.get("outcome") == "unknown"}
+    assert closed == {"ref-of-worker-2", "ref-of-worker-3"}
+    assert sum((record["process"], record["kind"]) == ("worker-2", "start") for record in records) == 2
     assert evidence.verify().ok

@@ -29,3 +29,11 @@ def test_alarms_are_counted_and_the_text_can_be_scraped() -> None:
     metrics = Metrics()
     metrics.alarm("audit", "disk full")
     assert b'postern_alarms_total{part="audit"} 1.0' in metrics.text()
+
+
+def test_a_part_that_is_no_more_is_not_shown() -> None:
+    metrics = Metrics()
+    metrics.healthy.labels("next-hop old").set(0)
+    for _ in range(2):
+        metrics.forget("next-hop old")
+    assert b"next-hop old" not in metrics.text()

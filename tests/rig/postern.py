@@ -64,7 +64,9 @@ class Postern:
         *,
         customers: Sequence[Mapping[str, Any]] = (ACME, NETS),
         settings: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
+        """`arguments` are those of `postern serve`."""
         self.folder = folder
         self.port, self.http_port = free_port(), free_port()
         self._customers = customers
@@ -78,7 +80,7 @@ class Postern:
             "http": {"address": f"127.0.0.1:{self.http_port}"},
             **(settings or {}),
         }
-        self.process = Process([POSTERN, "serve"], folder / "log", folder=folder)
+        self.process = Process([POSTERN, "serve", *arguments], folder / "log", folder=folder)
 
     def prepare(self) -> Self:
         """Write the settings and apply the customers."""
