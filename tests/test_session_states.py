@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.fuzz.oracle import check_content
-from tests.rig.certificates import self_signed
 from tests.rig.gateway import PASSWORD
 from tests.rig.offline import CUSTOMER, Offline
+from tests.rig.self_signed import self_signed
 
 STRANGER = "192.0.2.9"
 MAIL_PARAMETERS = st.lists(

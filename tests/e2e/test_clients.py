@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.rig import exim, postfix
-from tests.rig.certificates import self_signed
 from tests.rig.postern import ACME, PASSWORD, Postern
 from tests.rig.postfix import PostfixInstance, client_of
 from tests.rig.processes import free_port, wait_until
+from tests.rig.self_signed import self_signed
 from tests.rig.sink import Sink
 
 USER = "acme-app"

@@ -15,8 +15,8 @@ from config.policy import MessageBounds, Policy
 from gateway.smtp import body as bodies
 from gateway.smtp import inbox as inboxes
 from tests.fuzz.oracle import Reader, check_content
-from tests.rig.certificates import self_signed
 from tests.rig.offline import CUSTOMER, Offline
+from tests.rig.self_signed import self_signed
 
 _MAIL = b"EHLO c.example\r\nMAIL FROM:<nan@nets.example>\r\n"
 _DATA = _MAIL + b"RCPT TO:<bob@recipient.example>\r\nDATA\r\n"
