@@ -267,6 +267,7 @@ class States(RuleBasedStateMachine):
 
 
 TestStates = States.TestCase
+# Shorter than the errors that a session may make.
 TestStates.settings = settings(
-    max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=180, stateful_step_count=24, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
