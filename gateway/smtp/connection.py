@@ -135,7 +135,7 @@ class Connection(SMTP):
     def hang_up(self) -> None:
         """Close the connection once what was said has been written; a client that does not read gets no more time."""
         transport = cast(asyncio.WriteTransport | None, self.transport)
-        if transport is not None:
+        if transport is not None and not transport.is_closing():
             transport.close()
             if transport.get_write_buffer_size():
                 self.loop.call_later(_LAST_WORDS_SECONDS, transport.abort)

@@ -208,7 +208,8 @@ class Session(Connection):
             log.info("TLS handshake with %s failed: %s", self._peer[0], error)
             original.close()
             raise Gone from None
-        assert transport is not None
+        if transport is None:
+            raise Gone  # the connection was closed while the handshake ended
         self.transport = transport
         self._tls = tls_of(transport)
 

@@ -113,7 +113,16 @@ class Exim:
             "NSS_WRAPPER_PASSWD": str(_ROOT / "passwd"),
             "NSS_WRAPPER_GROUP": str(_ROOT / "group"),
         }
-        command = [_ROOT / "usr/sbin/exim4", "-C", self._folder / "conf", "-odf", "-oi", "-f", reverse_path, recipient]
+        command = [
+            str(_ROOT / "usr/sbin/exim4"),
+            "-C",
+            str(self._folder / "conf"),
+            "-odf",
+            "-oi",
+            "-f",
+            reverse_path,
+            recipient,
+        ]
         done = subprocess.run(command, input=message, capture_output=True, timeout=60, env=environment)
         log = self._folder / "log" / "mainlog"
         text = log.read_text() if log.exists() else ""
