@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := build/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --upgrade
-TEST_PACKAGES := postfix libsasl2-modules swaks redis-server postgresql
+TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server postgresql
 
 # A file's tests stay in one worker, so that what a module starts is started once; in the order of the tree, which has
 # the slowest first. Many wait more than they work, so there are more workers than most machines have cores; WORKERS=0
@@ -14,7 +14,7 @@ TEST_PACKAGES := postfix libsasl2-modules swaks redis-server postgresql
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench docs mutants lock wheel clean packages
+.PHONY: help run test coverage lint format bench docs mutants fuzz lock wheel clean packages
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ docs: .venv/dev  ## write the generated pages
 
 mutants: .venv/dev  ## mutation run over the engine and the wire handling; unexplained survivors fail
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+SECONDS ?= 60
+fuzz: .venv/dev  ## coverage-guided fuzz of the SMTP edge (SECONDS=600); a finding stops it
+	$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) 'atheris>=3'
+	nice -n 19 $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 wheel: .venv/dev  ## build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

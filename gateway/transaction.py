@@ -275,7 +275,10 @@ class Transaction:
         suspended = current is not None and current.entry.standing.status == "suspended"
         if suspended and not self._only_to_desk:
             return replies.SUSPENDED.finding("suspended during the transaction")
-        return refusals.of_message(body, message, self.size_limit, self._pipeline.policy.message)
+        # By now a recipient was accepted: what the next hop offers is known.
+        seven_bit = self.hop is not None and "8BITMIME" not in self.hop.offer.extensions
+        bounds = self._pipeline.policy.message
+        return refusals.of_message(body, message, self.size_limit, bounds, seven_bit=seven_bit)
 
     @property
     def _only_to_desk(self) -> bool:

@@ -65,6 +65,7 @@ class Body:
         "_repair",
         "_unstuff",
         "completed",
+        "eight_bit",
         "fault",
         "size",
     )
@@ -87,6 +88,8 @@ class Body:
         self._last = b""
         """Of a body in a file: its last two octets so far."""
         self.fault = ""
+        self.eight_bit = False
+        """Whether an octet with its eighth bit set has come."""
         self.size = 0
         """Octets of the message, dots taken off."""
 
@@ -123,6 +126,7 @@ class Body:
             self._drop("size")
             return
         self._digest.update(data)
+        self.eight_bit = self.eight_bit or not data.isascii()
         if self._file is None and self.size <= IN_MEMORY:
             if self._budget.memory_used + len(data) > self._budget.memory:
                 self._drop("room")

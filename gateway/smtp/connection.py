@@ -12,6 +12,7 @@ Input is kept in one inbox. Replies wait until more input is needed, so that a p
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -34,6 +35,7 @@ _TCP_CLOSE = 7
 """The state of a connection after a reset, in the kernel's TCP_INFO."""
 _RESET_SECONDS = 1.0
 """How long a client that closed its side is watched: a reset tells that it closed both."""
+_HANDSHAKE_SECONDS = 30.0
 _LAST_WORDS_SECONDS = 10.0
 """How long a client that was sent away may take to read what it was told."""
 
@@ -196,6 +198,24 @@ class Connection(SMTP):
             transport.close()
             if transport.get_write_buffer_size():
                 self.loop.call_later(_LAST_WORDS_SECONDS, transport.abort)
+
+    async def handshake(self, context: ssl.SSLContext) -> None:
+        """Begin TLS, bounded in time; raises Gone when that fails."""
+        original = cast(asyncio.WriteTransport | None, self.transport)
+        if original is None:
+            raise Gone
+        try:
+            transport = await self.loop.start_tls(
+                original, self, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+            )
+        except (OSError, ssl.SSLError) as error:
+            log.info("TLS handshake with %s failed: %s", self._peer[0], error)
+            original.close()
+            raise Gone from None
+        if transport is None:
+            raise Gone  # the connection was closed while the handshake ended
+        self.transport = transport
+        self._tls = tls_of(transport)
 
     def send_away(self, reply: Reply) -> None:
         """Say why, and close: used when the gateway stops."""

@@ -4,12 +4,10 @@ Overridden from aiosmtpd, because each is a trap (the tests name them): DATA (ba
 without enhanced codes, the exception handler (500 with the exception's text), AUTH (synchronous), address parsing.
 """
 
-import asyncio
 import logging
 import re
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from config.settings import Listener
 from filters.model import Reply
@@ -19,7 +17,7 @@ from gateway.smtp.admission import Place
 from gateway.smtp.auth import Busy
 from gateway.smtp.body import Body
 from gateway.smtp.certificates import fingerprint
-from gateway.smtp.connection import Connection, Gone, tls_of
+from gateway.smtp.connection import Connection, Gone
 from gateway.smtp.edge import Edge
 from gateway.smtp.sasl import MECHANISMS, credentials
 from gateway.smtp.wire import (
@@ -35,7 +33,6 @@ from gateway.transaction import Client, Transaction
 
 log = logging.getLogger("postern.smtp")
 
-_HANDSHAKE_SECONDS = 30.0
 _REPLIES_HELD = 100
 """Replies to a pipelined group that may wait for its end; then the client must read."""
 _MOST_ERRORS = 25
@@ -263,25 +260,15 @@ class Session(Connection):
 
     async def _encrypt(self, context: ssl.SSLContext) -> None:
         """The handshake that was let begin, bounded in time; raises Gone when it fails."""
-        original = cast(asyncio.WriteTransport | None, self.transport)
         place = self._place
-        if original is None or place is None:
+        if place is None:
             raise Gone
         try:
-            transport = await self.loop.start_tls(
-                original, self, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_SECONDS
-            )
-        except (OSError, ssl.SSLError) as error:
-            log.info("TLS handshake with %s failed: %s", self._peer[0], error)
-            original.close()
-            raise Gone from None
+            await self.handshake(context)
         finally:
             self._edge.admission.end_handshake(place)
-        assert transport is not None
-        self.transport = transport
-        self._tls = tls_of(transport)
         if self._listener.client_certificates:
-            self._certificate = fingerprint(transport)
+            self._certificate = fingerprint(self.transport)
 
     async def smtp_AUTH(self, argument: str) -> None:  # noqa: N802
         """AUTH PLAIN and LOGIN (RFC 4954)."""

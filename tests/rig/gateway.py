@@ -128,6 +128,12 @@ def _prepared() -> Path:
     return folder
 
 
+def prepared(folder: Path) -> None:
+    """Put a registry with CUSTOMERS into a folder where there is none."""
+    if not (folder / "var").exists():
+        shutil.copytree(_prepared() / "var", folder / "var")
+
+
 @contextlib.asynccontextmanager
 async def running(
     folder: Path,
@@ -144,7 +150,7 @@ async def running(
             hop = await stack.enter_async_context(Smtpd())
         chosen, now = settings_for(folder, hop.address, **(settings or {})), clock or Clock()
         if customers is None and not (folder / "var").exists():
-            shutil.copytree(_prepared() / "var", folder / "var")
+            prepared(folder)
         else:
             _prepare(chosen, CUSTOMERS if customers is None else customers, now())
         gateway, linter = Gateway(chosen, policy or Policy(), now), ReplyLinter()
