@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from gateway.smtp import session
 from tests.fuzz.oracle import check_content
 from tests.rig.gateway import PASSWORD
 from tests.rig.offline import CUSTOMER, Offline
@@ -31,8 +32,10 @@ WRONG = st.sampled_from([b"a\nb", b"a\n.\nb", b"\n.\n", b"a\rb", b"\r.\r", b"nul
 
 @pytest.fixture(scope="module", autouse=True)
 def stage() -> Any:
-    """The edge, once for all examples."""
-    with ExitStack() as stack:
+    """The edge, once for all examples; its sessions may make any number of errors."""
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "_MOST_ERRORS", 10_000)
+        patch.setattr(session, "_MOST_COMMANDS", 10_000)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         cert, key = self_signed(folder)
         listeners: list[dict[str, Any]] = [

@@ -136,7 +136,7 @@ class Edge:
         for gate in list(self._gates):
             gate.close()
         for session in list(self._sessions):
-            if session.idle:
+            if session.transaction is None:
                 session.send_away(SHUTTING_DOWN)
         await self.ended(0 if self._hurried else drain_seconds)
         for session in list(self._sessions):

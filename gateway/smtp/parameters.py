@@ -16,6 +16,7 @@ PASSED_THROUGH = ("8BITMIME", "SMTPUTF8", "DSN")
 
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+\Z")
 _ENCODED = re.compile(r"\+([0-9A-F]{2})")
+_CONTROL = re.compile(r"\+(?:0[0-8A-F]|1[0-9A-F]|7F)")
 _NOTIFY = re.compile(r"(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*)\Z", re.IGNORECASE)
 _ORCPT = re.compile(r"(?P<type>[A-Za-z0-9][A-Za-z0-9-]*);(?P<address>.+)\Z")
 _UTF8_ADDRESS = re.compile(r"[^\x00-\x20+=\x7f-\x9f\s]+\Z")
@@ -36,7 +37,8 @@ def _original_recipient(value: str) -> bool:
         return False
     if found["type"].lower() == "utf-8" and not value.isascii():
         return bool(_UTF8_ADDRESS.match(found["address"]))
-    return _xtext(found["address"])
+    # Postfix spells the octets of UTF-8 in it, too, though RFC 3461 section 4.2 has ASCII only.
+    return bool(_XTEXT.match(found["address"])) and not _CONTROL.search(found["address"])
 
 
 def _size(value: str) -> bool:

@@ -76,11 +76,6 @@ class Session(Connection):
         """What has come of a message by BDAT."""
 
     @property
-    def idle(self) -> bool:
-        """Whether no transaction is open or being forwarded."""
-        return self._transaction is None
-
-    @property
     def transaction(self) -> Transaction | None:
         """The open one, or the one whose message is with the next hop."""
         return self._transaction

@@ -120,7 +120,8 @@ def test_a_suspension_by_the_api_holds_in_every_worker_at_once(tmp_path: Path, s
             json={"reason": "phishing"}, headers={"Authorization": f"Bearer {token}"},
         )  # fmt: skip
         assert answer.status_code == 200
-        assert {client.ask("MAIL FROM:<ann@nets.example>")[:9] for client in clients} == {"550 5.7.1"}
+        assert {client.ask("MAIL FROM:<ann@nets.example>")[:4] for client in clients} == {"250 "}
+        assert {client.ask("RCPT TO:<bob@recipient.example>")[:9] for client in clients} == {"550 5.7.1"}
         assert [each["process"] for each in postern.search("--kind", "action", "--customer", "nets")][1:] == ["gateway"]
 
 

@@ -22,7 +22,7 @@ from gateway.audit.record import Sealed, stamp
 from gateway.nexthop import Delivery
 from gateway.nexthop.dial import Offer
 from gateway.nexthop.wire import mail_line, rcpt_line
-from gateway.smtp import auth
+from gateway.smtp import auth, backoff
 from tests.rig.gateway import HASH, Clock, ReplyLinter, prepared, settings_for
 from tests.rig.smtpd import Smtpd
 
@@ -293,12 +293,14 @@ class Offline:
         self.loop.run_until_complete(self._start())
         self.loop.detach()
         self._decoy, auth.DECOY = auth.DECOY, HASH
+        self._first, backoff._FIRST = backoff._FIRST, 0.0  # every reply comes at once
         logging.getLogger().addHandler(self._ears)
         return self
 
     def __exit__(self, *error: object) -> None:
         logging.getLogger().removeHandler(self._ears)
         auth.DECOY = self._decoy
+        backoff._FIRST = self._first
         self.loop.attach()
         self.loop.run_until_complete(self.gateway.stop())
         self.loop.close()
