@@ -186,7 +186,10 @@ class Transaction:
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
         if current is not None and current.entry.standing.status == "suspended":
             return replies.SUSPENDED.finding("suspended during the transaction")
-        return refusals.of_message(body, message, self._pipeline.size_limit, self._pipeline.policy.message)
+        # By now a recipient was accepted: what the next hop offers is known.
+        seven_bit = self.hop is not None and "8BITMIME" not in self.hop.offer.extensions
+        bounds = self._pipeline.policy.message
+        return refusals.of_message(body, message, self._pipeline.size_limit, bounds, seven_bit=seven_bit)
 
     async def _forward(self, body: Body, change: transform.Change, deadline: float) -> Closing:
         """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""

@@ -49,6 +49,7 @@ class Body:
         "_on_disk",
         "_parts",
         "_unstuff",
+        "eight_bit",
         "fault",
         "size",
     )
@@ -61,6 +62,8 @@ class Body:
         self._on_disk = 0
         self._check, self._unstuff, self._digest = LineCheck(), Unstuffer(), hashlib.sha256()
         self.fault = ""
+        self.eight_bit = False
+        """Whether an octet with its eighth bit set has come."""
         self.size = 0
         """Octets of the message, dots taken off."""
 
@@ -83,6 +86,7 @@ class Body:
             self._drop("size")
             return
         self._digest.update(data)
+        self.eight_bit = self.eight_bit or not data.isascii()
         if self._file is None and self.size <= IN_MEMORY:
             if self._budget.memory_used + len(data) > self._budget.memory:
                 self._drop("room")

@@ -104,6 +104,12 @@ FOLDED_START = Refusal(
     "The first line starts no continuation: it would continue the line that we put on top (RFC 5322 section 2.2.3).",
     "Start the message with a header field.",
 )  # fmt: skip
+EIGHT_BIT = Refusal(
+    "EIGHT-BIT", "MOD-2.5b", Reply(554, "5.6.3", "8-bit content is not taken here: 8BITMIME is not offered"),
+    "A next hop without 8BITMIME gets seven bits only (RFC 6152 section 3): where it clears the eighth, octets 8D and "
+    "8A become CR and LF, and a message could hold a second one.",
+    "Encode 8-bit content as quoted-printable or base64 where EHLO does not offer 8BITMIME.",
+)  # fmt: skip
 LOOP = Refusal(
     "LOOP", "MOD-2.6", Reply(554, "5.4.6", "Routing loop: too many Received fields"),
     "A message that passed too many servers goes round in a loop (RFC 5321 section 6.3).",
@@ -114,7 +120,9 @@ NEXT_HOP = Refusal(
     "The next hop refused this recipient or message; its reply stands in the record.",
     "Read the reply; it is about the recipient's address or mailbox, or the message.",
 )  # fmt: skip
-REFUSALS = (AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, LOOP, NEXT_HOP)
+REFUSALS = (
+    AUTH_REQUIRED, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, EIGHT_BIT, LOOP, NEXT_HOP,
+)  # fmt: skip
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}
 """`Body.fault` -> refusal; "room" is our own fault and no refusal."""

@@ -177,6 +177,10 @@ class Smtpd:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def talk(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> "Talk":
+        """How one connection is conducted."""
+        return Talk(self, session, reader, writer)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -189,7 +193,7 @@ class Smtpd:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(len(self.sessions), tls=self._implicit)
         self.sessions.append(session)
-        talk = _Talk(self, session, reader, writer)
+        talk = self.talk(session, reader, writer)
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -220,7 +224,7 @@ class Smtpd:
         return step(session, line) if callable(step) else step
 
 
-class _Talk:
+class Talk:
     """One session's dialog."""
 
     def __init__(

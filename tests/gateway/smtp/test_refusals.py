@@ -11,13 +11,14 @@ BOUNDS = MessageBounds(max_header_bytes=16 * 1024, max_received=10)
 FROM = b"From: ann@acme.example\r\n"
 
 
-def refusal(data: bytes, limit: int = 1 << 20) -> tuple[str, str] | None:
+def refusal(data: bytes, limit: int = 1 << 20, *, seven_bit: bool = False) -> tuple[str, str] | None:
     """Code and evidence, or None."""
     body = Body(Budget(1 << 30, 1 << 30), limit, None)
     body.add(data)
     body.end()
     try:
-        found = of_message(body, Message(b"" if body.fault else body.view()), limit, BOUNDS)
+        message = Message(b"" if body.fault else body.view())
+        found = of_message(body, message, limit, BOUNDS, seven_bit=seven_bit)
         return (found.code, found.evidence) if found else None
     finally:
         body.close()
@@ -46,3 +47,11 @@ def test_what_is_within_its_bounds_is_not_refused() -> None:
     assert refusal(received(10) + FROM + b"X: " + b"x" * 15_000 + b"\r\n\r\nbody\r\n") is None
     assert refusal(b"") is None
     assert refusal(b"x" * 1000, limit=1000) is None
+
+
+def test_eight_bits_are_refused_where_the_next_hop_takes_seven() -> None:
+    assert refusal(FROM + b"\r\nGr\xc3\xbc\xc3\x9fe\r\n") is None
+    assert refusal(FROM + b"\r\nGr\xc3\xbc\xc3\x9fe\r\n", seven_bit=True) == (
+        "EIGHT-BIT", "octets above 127, and the next hop did not offer 8BITMIME",
+    )  # fmt: skip
+    assert refusal(FROM + b"\r\nGreetings\r\n", seven_bit=True) is None
