@@ -11,6 +11,7 @@ Input is kept in one inbox. Replies wait until more input is needed, so that a p
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -26,6 +27,8 @@ _HIGH_WATER = 256 * 1024
 """Octets of unread input at which reading pauses."""
 _LEAST_OCTETS_PER_SECOND = 1024
 """A message that comes slower than this, over all its time less one time-out, is given up (R-045)."""
+_UNREADABLE = 32 * 1024
+"""Octets of input below which a socket does not count as readable while TLS is to begin: no first flight is as long."""
 _LAST_WORDS_SECONDS = 10.0
 """How long a client that was sent away may take to read what it was told."""
 
@@ -66,6 +69,8 @@ class Connection(SMTP):
         self._out: list[bytes] = []
         self._peer = ("unknown", 0)
         self._tls: str | None = None
+        self._tls_first = False
+        """TLS begins before anything is said (an implicit listener)."""
 
     # Life cycle
 
@@ -74,7 +79,17 @@ class Connection(SMTP):
         self._tls = tls_of(transport)
         name = transport.get_extra_info("peername")
         self._peer = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("unknown", 0)
+        if self._tls_first:
+            # uvloop looks for input between this call and the session's first step, and what is read then is lost to
+            # the handshake. Nor can reading be paused here: uvloop begins it afterwards.
+            self._readable_from(_UNREADABLE, transport)
         super().connection_made(transport)
+
+    def _readable_from(self, octets: int, transport: asyncio.BaseTransport) -> None:
+        """How many octets must have come before the system says that there is input."""
+        client = transport.get_extra_info("socket")
+        if client is not None:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client is gone. What is being forwarded goes on: its outcome must be recorded."""
@@ -135,7 +150,7 @@ class Connection(SMTP):
     def hang_up(self) -> None:
         """Close the connection once what was said has been written; a client that does not read gets no more time."""
         transport = cast(asyncio.WriteTransport | None, self.transport)
-        if transport is not None:
+        if transport is not None and not transport.is_closing():
             transport.close()
             if transport.get_write_buffer_size():
                 self.loop.call_later(_LAST_WORDS_SECONDS, transport.abort)

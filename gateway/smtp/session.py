@@ -47,6 +47,7 @@ class Session(Connection):
     def __init__(self, edge: Edge, listener: Listener) -> None:
         super().__init__(edge.limits.command_timeout, edge.said)
         self._edge, self._listener = edge, listener
+        self._tls_first = listener.tls == "implicit"
         self._identity: Identity | None = None
         self._changed = False
         """The credential was changed since: AUTH may be repeated, and until it is each MAIL is 450."""
@@ -70,6 +71,8 @@ class Session(Connection):
             context = edge.tls(self._listener)
             if self._listener.tls == "implicit" and context is not None:
                 # Nothing is awaited before this: no octet of the handshake can have come into the inbox.
+                if self.transport is not None:
+                    self._readable_from(1, self.transport)
                 await self._encrypt(context)
             self._say(f"220 {edge.hostname} ESMTP Postern")
             while not edge.draining or self._transaction is not None:
@@ -208,7 +211,8 @@ class Session(Connection):
             log.info("TLS handshake with %s failed: %s", self._peer[0], error)
             original.close()
             raise Gone from None
-        assert transport is not None
+        if transport is None:
+            raise Gone  # the connection was closed while the handshake ended
         self.transport = transport
         self._tls = tls_of(transport)
 
