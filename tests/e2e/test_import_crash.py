@@ -52,8 +52,8 @@ def test_an_import_killed_ten_times_loses_nothing_and_doubles_nothing(tmp_path: 
         wanted, phase = (number + chance.random()) / KILLS, b""
         for line in process.stdout:
             phase, _, done = line.partition(b" ")
-            # Half of the kills meet what stops mail, half what allows it; the last comes before the end.
-            if {b"reading": 0, b"withdrawals": 0, b"consents": 1}[phase] + int(done) / len(rows) > 1.9 * wanted:
+            # What stops mail and what allows it meet kills; the last comes well before the end, whoever is slow to see it.
+            if {b"reading": 0, b"withdrawals": 0, b"consents": 1}[phase] + int(done) / len(rows) > 1.6 * wanted:
                 time.sleep(chance.random() * 0.005)
                 break
         assert process.poll() is None, "it ended before it could be killed"
