@@ -21,6 +21,8 @@ from typing import Self
 POLL = 0.02
 """Seconds between two looks at something that comes up by itself."""
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_given: set[int] = set()
+"""Ports that `free_port` has given: those of one installation must differ, and none of them is open yet."""
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 
 
@@ -43,13 +45,16 @@ def free_port(host: str = "127.0.0.1") -> int:
     It is held by nobody after this call: the server it is meant for is to be started at once. It lies below those that
     the system gives to outgoing connections, so that none of these takes it while its server is down for a moment (and
     no client that keeps trying to reach that server gets connected to itself). Each process draws from a part of its
-    own, so that no two of the workers that share a run are given the same one.
+    own, and none twice, so that no two servers of the workers that share a run are given the same one.
     """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.SystemRandom().randrange(min(10_000, lowest - 1000), lowest - _WORKERS, _WORKERS) + _WORKER
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((host, port))
+            _given.add(port)
             return port
 
 
