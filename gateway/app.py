@@ -35,6 +35,7 @@ from gateway.overload import Overload
 from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
+from gateway.rota import Rota
 from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.backoff import Backoff
@@ -81,6 +82,7 @@ class Gateway:
         self.strangers = Strangers()
         self.ledger = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
+        self._rota = Rota()
         self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
         self.hops: dict[str, NextHop] = {}
         self.retiring: set[asyncio.Task[None]] = set()
@@ -189,7 +191,7 @@ class Gateway:
     def make_hop(self, settings: NextHopSettings) -> NextHop:
         """A next hop that is not started."""
         clock, alarm = asyncio.get_running_loop().time, self.metrics.alarm
-        return NextHop(settings, hostname=self.settings.hostname, clock=clock, on_alarm=alarm)
+        return NextHop(settings, hostname=self.settings.hostname, clock=clock, on_alarm=alarm, rota=self._rota)
 
     def make_pipeline(
         self, settings: Settings, policy: Policy, hops: Mapping[str, NextHop], budget: Budget
@@ -225,6 +227,7 @@ class Gateway:
             strangers=self.strangers,
             metrics=self.metrics,
             clock=self.clock,
+            rota=self._rota,
             reuse_port=not self.once,
         )
 

@@ -1,18 +1,20 @@
 """Writing a message's content and its final dot."""
 
 from asyncio import Future
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from gateway.nexthop.bounds import Bounds
 from gateway.nexthop.link import Answers, Link
 
 _PIECE = 256 * 1024
 """Octets handed to the connection at once."""
+Turn = Callable[[], Awaitable[None]]
+"""Waits for the customer's turn with a piece of a large message."""
 _DOT = b".\r\n"
 
 
 async def write_content(
-    link: Link, head: bytes, body: Iterable[bytes], final: "Future[Answers]", bounds: Bounds
+    link: Link, head: bytes, body: Iterable[bytes], final: "Future[Answers]", bounds: Bounds, turn: Turn
 ) -> bool:
     """Write head, body and the final dot; whether the dot was handed over: from then on the message may be accepted.
 
@@ -30,6 +32,7 @@ async def write_content(
             if not await _stream(link, b"".join(parts), final):
                 return False
             parts, size = [], 0
+            await turn()
     if tail != b"\r\n" and tail:
         raise ValueError("message content that does not end in CRLF")
     parts.append(_DOT)

@@ -11,10 +11,12 @@ from gateway.nexthop.health import Health
 from gateway.nexthop.pool import Pool
 from gateway.nexthop.reading import Stage
 from gateway.nexthop.transaction import Transaction
+from gateway.rota import Rota
 
 
 class NextHop:
-    """The MTA behind us. `clock` is monotonic, in seconds; `on_alarm(name, text)` is told what an operator should know.
+    """The MTA behind us. `clock` is monotonic, in seconds; `on_alarm(name, text)` is told what an operator should know;
+    pieces of large messages are written by the `rota`.
 
     Built, then started, then closed, each once.
     """
@@ -26,12 +28,13 @@ class NextHop:
         hostname: str,
         clock: Callable[[], float],
         on_alarm: Callable[[str, str], None] | None,
+        rota: Rota,
         bounds: Bounds | None = None,
     ) -> None:
         self.name = settings.name
         self.authenticates = settings.username is not None
         """Whether we authenticate to it, on every session."""
-        self._bounds = bounds or Bounds()
+        self._bounds, self._rota = bounds or Bounds(), rota
         self._clock = clock
         self._health = Health(settings.name, clock, on_alarm, self._bounds)
         self._dialler = Dialler(settings, hostname, clock, self._health, self._bounds)
@@ -93,6 +96,7 @@ class NextHop:
             self._pool,
             self._health,
             self._bounds,
+            self._rota,
             customer=customer,
             reverse_path=reverse_path,
             mail_parameters=mail_parameters,

@@ -7,6 +7,7 @@ the dot nothing is at stake, so a lost session is replaced once and the client n
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from filters.model import Reply
@@ -18,6 +19,7 @@ from gateway.nexthop.health import Health
 from gateway.nexthop.link import Answers, Link
 from gateway.nexthop.pool import Pool
 from gateway.nexthop.reading import Reading, Stage, ours, read
+from gateway.rota import Rota
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Transaction:
         pool: Pool,
         health: Health,
         bounds: Bounds,
+        rota: Rota,
         *,
         customer: str,
         reverse_path: str,
@@ -61,7 +64,7 @@ class Transaction:
         )
         self._pool = pool
         self._health = health
-        self._bounds = bounds
+        self._bounds, self._turn = bounds, partial(rota.turn, customer)
 
     @property
     def accepted(self) -> list[str]:
@@ -122,7 +125,7 @@ class Transaction:
         try:
             final = link.expect()
             # The dot is written last, and nothing is awaited between that and this assignment.
-            self.dot_sent = await write_content(link, head, body, final, self._bounds)
+            self.dot_sent = await write_content(link, head, body, final, self._bounds, self._turn)
             if self.dot_sent:
                 link.within(dot_timeout)
             elif not final.done():

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
@@ -25,7 +25,7 @@ from gateway.smtp.proxy import plain_address
 
 log = logging.getLogger("postern.smtp")
 
-_HIGH_WATER = 256 * 1024
+_HIGH_WATER = 128 * 1024
 """Octets of unread input at which reading pauses."""
 _LEAST_OCTETS_PER_SECOND = 1024
 """A message that comes slower than this, over all its time less one time-out, is given up (R-045)."""
@@ -47,8 +47,9 @@ class Gone(Exception):
 class Connection(SMTP):
     """The transport's side of a session."""
 
-    def __init__(self, silence: float, said: Callable[[str], None]) -> None:
-        """`silence`: seconds a client may say nothing; `said` sees every reply line."""
+    def __init__(self, silence: float, said: Callable[[str], None], turn: Callable[[], Awaitable[None]]) -> None:
+        """`silence`: seconds a client may say nothing; `said` sees every reply line; `turn` waits for this
+        client's turn with a piece of a large message."""
         # aiosmtpd's own __init__ inspects every attribute of itself at each connection; what it sets up for what we
         # keep is set here. tests/gateway/smtp/test_aiosmtpd.py fails when those names move.
         loop = asyncio.get_running_loop()
@@ -67,7 +68,7 @@ class Connection(SMTP):
         self._heard = 0.0
         self._client_owes = False
         """We wait for the client, to send or to read: its silence counts."""
-        self._inbox = Inbox(self._wait_for_input)
+        self._inbox = Inbox(self._wait_for_input, turn)
         self._more: asyncio.Future[None] | None = None
         self._delayed: asyncio.Future[None] | None = None
         self._octets_in = 0

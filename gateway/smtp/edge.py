@@ -17,8 +17,10 @@ from filters.model import Reply
 from gateway.audit.strangers import Strangers
 from gateway.desk import MAX_BYTES
 from gateway.directory import Directory, Identity
+from gateway.ledger.model import address_group
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
+from gateway.rota import Rota
 from gateway.smtp.admission import Admission, Place
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.body import Body
@@ -73,13 +75,14 @@ class Edge:
         strangers: Strangers,
         metrics: Metrics,
         clock: Callable[[], datetime],
+        rota: Rota,
         body_folder: Path | None = None,
         reuse_port: bool = False,
     ) -> None:
         """`reuse_port`: other processes listen on the same addresses, and the kernel shares connections out."""
         self.hostname, self.limits, self.pipeline, self.directory = hostname, limits, pipeline, directory
         self.authenticator, self._strangers, self._metrics, self._clock = authenticator, strangers, metrics, clock
-        self.admission = admission
+        self.admission, self._rota = admission, rota
         self._contexts = server_contexts(listeners)
         self._listeners = tuple(listeners)
         self._body_folder, self._reuse_port = body_folder, reuse_port
@@ -92,6 +95,10 @@ class Edge:
         self.draining = self._hurried = False
         self.on_reply: Callable[[str], None] | None = None
         """Sees every reply line; tests lint them with it."""
+
+    async def turn(self, identity: Identity | None, address: str) -> None:
+        """Wait for the turn of a client, which comes among those of all others (see `gateway.rota`)."""
+        await self._rota.turn(identity.entry.customer.id if identity else address_group(address))
 
     async def open(self) -> list[str]:
         """Listen on every listener; returns the addresses. Raises ConfigError where one cannot be had."""

@@ -12,14 +12,15 @@ from gateway.smtp.body import Body
 from gateway.smtp.wire import END_OF_DATA
 
 _CHUNK = 64 * 1024
-"""Octets of a message that are gathered before they are handed to its body."""
+"""Octets of a message that are gathered before they are handed to its body, and handed to it in one turn."""
 
 
 class Inbox:
-    """A buffer that is fed by the connection; `more` waits until it was, and raises when nothing will come."""
+    """A buffer that is fed by the connection; `more` waits until it was, and raises when nothing will come. `turn`
+    waits for the turn of a piece of a large message."""
 
-    def __init__(self, more: Callable[[], Awaitable[None]]) -> None:
-        self._more = more
+    def __init__(self, more: Callable[[], Awaitable[None]], turn: Callable[[], Awaitable[None]]) -> None:
+        self._more, self._turn = more, turn
         self._octets = bytearray()
 
     def __len__(self) -> int:
@@ -66,7 +67,9 @@ class Inbox:
         while size:
             while len(octets) < min(size, _CHUNK):
                 await self._more()
-            part = min(size, len(octets))
+            part = min(size, len(octets), _CHUNK)
+            if part == _CHUNK:
+                await self._turn()
             if body is not None:
                 body.add(bytes(octets[:part]))
             del octets[:part]
@@ -81,15 +84,18 @@ class Inbox:
                 if octets.startswith(b".\r\n"):
                     del octets[:3]
                     break
-            at = octets.find(END_OF_DATA, searched)
+            at = octets.find(END_OF_DATA, searched, _CHUNK + 4)
             if at >= 0:
                 body.add(bytes(octets[: at + 2]))
                 del octets[: at + 5]
                 break
-            if len(octets) > _CHUNK:
+            if len(octets) >= _CHUNK + 4:
                 # The mark may be astride: its first four octets stay.
-                body.add(bytes(octets[:-4]))
-                del octets[:-4]
+                await self._turn()
+                body.add(bytes(octets[:_CHUNK]))
+                del octets[:_CHUNK]
+                searched = 0
+                continue
             searched = max(0, len(octets) - 4)
             await self._more()
         body.end()

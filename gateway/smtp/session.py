@@ -56,7 +56,7 @@ class Session(Connection):
     """One connection of a listener."""
 
     def __init__(self, edge: Edge, listener: Listener) -> None:
-        super().__init__(edge.limits.command_timeout, edge.said)
+        super().__init__(edge.limits.command_timeout, edge.said, lambda: edge.turn(self._identity, self._peer[0]))
         self._edge, self._listener = edge, listener
         self._tls_first = listener.tls == "implicit"
         self._place: Place | None = None
@@ -81,9 +81,9 @@ class Session(Connection):
         return self._transaction
 
     async def _handle_client(self) -> None:
-        edge = self._edge
-        peer = self._peer
+        edge, peer = self._edge, self._peer
         try:
+            await edge.turn(None, peer[0])
             admitted = await edge.admit(self, self._listener, peer[0])
             if isinstance(admitted, Reply):
                 if self._listener.tls != "implicit":

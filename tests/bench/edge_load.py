@@ -23,8 +23,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import quantiles
 
+from tests.bench.relays import build, start_sink
 from tests.rig.postern import Memory, Postern
-from tests.rig.sink import Sink
 
 PROBE, CROWD = "127.9.0.1", "127.1"
 SMALL = b"From: %s\r\nSubject: load\r\n\r\n" + b"text " * 380 + b"\r\n.\r\n"
@@ -240,8 +240,10 @@ def main() -> int:
         "large": [("large", n * 50, 50) for n in range(2)],
     }
     settings = {"limits": {"connections": 20_000}}
-    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
-        with Postern(Path(folder) / "gw", sink.port, customers=CUSTOMERS, settings=settings) as postern:
+    with tempfile.TemporaryDirectory() as at, contextlib.ExitStack() as stack:
+        folder = Path(at)
+        sink, _ = start_sink(stack, build(folder)[1], folder)
+        with Postern(folder / "gw", sink, customers=CUSTOMERS, settings=settings) as postern:
             for name in chosen.scenarios:
                 play(name, postern, parts[name], chosen.seconds, chosen.megabytes * 1_000_000)
     return 0

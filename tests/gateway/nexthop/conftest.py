@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from config.settings import NextHop as NextHopSettings
 from gateway.nexthop import Bounds, NextHop
+from gateway.rota import Rota
 from tests.rig.smtpd import Smtpd
 
 
@@ -76,6 +77,7 @@ async def make_hop(kit: Kit) -> AsyncIterator[MakeHop]:
             hostname="gw.example",
             clock=kit.clock,
             on_alarm=lambda name, text: kit.alarms.append((name, text)),
+            rota=Rota(),
             bounds=kit.bounds,
         )
         made.append(hop)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from gateway.nexthop.answers import Answer
 from gateway.nexthop.bounds import Bounds
 from gateway.nexthop.content import write_content
 from gateway.nexthop.link import Link
+from gateway.rota import Rota
 
 
 class Ear:
@@ -41,7 +43,9 @@ def write(ear: Ear, head: bytes, body: list[bytes], small: int, *, answered: boo
         if answered:
             final.set_result([])
         link: Link = ear  # type: ignore[assignment]
-        return await write_content(link, head, body, final, replace(Bounds(), small=small))
+        return await write_content(
+            link, head, body, final, replace(Bounds(), small=small), partial(Rota().turn, "acme")
+        )
 
     return asyncio.run(run())
 

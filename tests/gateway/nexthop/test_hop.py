@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from gateway.nexthop import NextHop, Offer
+from gateway.rota import Rota
 from tests.gateway.nexthop.conftest import Clock, Kit, MakeHop
 from tests.rig.smtpd import STALL, Smtpd
 
@@ -13,7 +14,7 @@ async def test_the_offer_is_empty_and_health_unknown_before_the_start(kit: Kit, 
     async with Smtpd() as server:
         hop = await make_hop(server)
         settings = hop._dialler._settings
-        new = NextHop(settings, hostname="gw.example", clock=time.monotonic, on_alarm=None)
+        new = NextHop(settings, hostname="gw.example", clock=time.monotonic, on_alarm=None, rota=Rota())
         assert new.offer == Offer() and not new.healthy and new.trouble
         await new.close()
 

@@ -1,12 +1,14 @@
 """Lines and messages, over any cutting of the input into chunks."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.model import Reply
+from gateway.rota import Rota
 from gateway.smtp import inbox as inboxes
 from gateway.smtp import replies
 from gateway.smtp.body import Body, Budget
@@ -28,7 +30,7 @@ def fed(*chunks: bytes) -> Inbox:
             raise End
         made.feed(waiting.pop(0))
 
-    made = Inbox(more)
+    made = Inbox(more, partial(Rota().turn, "acme"))
     if waiting:
         made.feed(waiting.pop(0))
     return made
