@@ -58,6 +58,11 @@ class Line(NamedTuple):
         """The hash this record must bear when it follows the record with hash `previous`."""
         return link(previous, b"{" + self.raw[_REST:])
 
+    def numbered(self, n: int) -> "Line":
+        """The same record with another number."""
+        ours, other = b'","n":%d,' % self.n, b'","n":%d,' % n
+        return self._replace(n=n, raw=self.raw.replace(ours, other, 1))
+
     def follows(self, previous: bytes) -> bool:
         """Whether it is unchanged and follows the record with hash `previous`."""
         return self.linked(previous) == self.hash

@@ -228,6 +228,11 @@ class _Journal:
             # What came before is gone and told; only the record's own number and hash are left to go on.
             self._n, self._before, self._lost = line.n, (line.hash,), False
             return
+        renumbered = line.numbered(expected)
+        if line.n != expected and any(map(renumbered.follows, self._before)):
+            self._fault(number, expected, f"its number was changed: it says {line.n}")
+            self._n, self._before, self._lost = expected, (line.hash,), False
+            return
         if line.n == expected:
             self._fault(number, line.n, "it was changed: it does not bear its hash, or does not follow the one before")
         elif line.n > expected:

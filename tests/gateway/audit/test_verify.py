@@ -82,6 +82,7 @@ def cut_and_forge(place: Path) -> None:
     [
         (edit(1, lambda rows: [*rows[:4], rows[4].replace(b"queued", b"QUEUED"), *rows[5:]]), (1, 5)),
         (edit(2, lambda rows: [*rows[:4], rows[4].replace(b'"n":14', b'"n":94'), *rows[5:]]), (2, 14)),
+        (edit(2, lambda rows: [rows[0].replace(b'"n":10', b'"n":30'), *rows[1:]]), (2, 10)),
         (edit(1, lambda rows: rows[1:]), (1, 1)),
         (edit(1, lambda rows: [*rows[:4], *rows[5:]]), (1, 5)),
         (edit(2, lambda rows: rows[1:]), (2, 10)),
@@ -100,7 +101,7 @@ def cut_and_forge(place: Path) -> None:
         (cut_and_forge, (3, 22)),
     ],
     ids=[
-        "byte", "number", "first removed", "one removed", "first of a segment removed", "last of a segment removed",
+        "byte", "number", "number of a first", "first removed", "one removed", "first of a segment removed", "last of a segment removed",
         "swapped", "doubled", "last removed", "last three removed", "last line end removed", "segment emptied",
         "first segment", "middle segment", "last segment", "head gone", "head forged", "cut and forged",
     ],
@@ -123,6 +124,15 @@ def test_one_fault_is_told_as_one(place: Path) -> None:
 def test_a_changed_hash_is_told_as_one_fault(place: Path) -> None:
     edit(1, lambda rows: [*rows[:4], rows[4].replace(rows[4][9:13], b"0000", 1), *rows[5:]])(place)
     assert found(check(place)) == [("main", 1, 5)]
+
+
+def test_a_changed_number_is_told_as_one_fault_and_hides_nothing_behind_it(place: Path) -> None:
+    edit(2, lambda rows: [rows[0].replace(b'"n":10', b'"n":30'), *rows[1:]])(place)
+    report = check(place)
+    assert [str(fault) for fault in report.faults] == [
+        "main segment 000002 record 10: its number was changed: it says 30"
+    ]
+    assert (report.records, report.notes) == (RECORDS - 1, [])
 
 
 def test_two_swapped_are_both_named(place: Path) -> None:
