@@ -53,9 +53,8 @@ class Connection(SMTP):
         # aiosmtpd's own __init__ inspects every attribute of itself at each connection; what it sets up for what we
         # keep is set here. tests/gateway/smtp/test_aiosmtpd.py fails when those names move.
         loop = asyncio.get_running_loop()
-        asyncio.StreamReaderProtocol.__init__(
-            self, asyncio.StreamReader(loop=loop), client_connected_cb=self._cb_client_connected, loop=loop
-        )
+        # Neither stream is made: nobody reads or writes by them, and they would leave each session in a cycle.
+        asyncio.StreamReaderProtocol.__init__(self, cast(Any, None), loop=loop)
         self.loop = loop
         self.transport: asyncio.BaseTransport | None = None
         self.session = None

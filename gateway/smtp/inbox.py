@@ -11,7 +11,7 @@ from gateway.smtp import replies
 from gateway.smtp.body import Body
 from gateway.smtp.wire import END_OF_DATA
 
-_CHUNK = 64 * 1024
+_CHUNK = 16 * 1024
 """Octets of a message that are gathered before they are handed to its body, and handed to it in one turn."""
 
 
@@ -22,6 +22,10 @@ class Inbox:
     def __init__(self, more: Callable[[], Awaitable[None]], turn: Callable[[], Awaitable[None]]) -> None:
         self._more, self._turn = more, turn
         self._octets = bytearray()
+
+    def end(self) -> None:
+        """No more is read from it: it lets go of its connection, which would be left to the garbage collector."""
+        self._more = self._turn = _ended
 
     def __len__(self) -> int:
         return len(self._octets)
@@ -99,3 +103,7 @@ class Inbox:
             searched = max(0, len(octets) - 4)
             await self._more()
         body.end()
+
+
+async def _ended() -> None:
+    raise RuntimeError("nobody reads from an inbox that has ended")

@@ -119,6 +119,7 @@ class Session(Connection):
             edge.release(self, self._place)
             await self._abandon()
             self.hang_up()
+            self._inbox.end()
 
     def _over(self) -> Reply | None:
         """Why this session is to end before its next command; None while it may go on."""
