@@ -240,7 +240,7 @@ def main() -> int:
         "flood": [("flood", 30_000, 300)],
         "large": [("large", n * 50, 50) for n in range(2)],
     }
-    settings = {"limits": {"connections": 20_000}}
+    settings = {"limits": {"connections": 20_000, "connections_per_customer": 20_000}}
     with tempfile.TemporaryDirectory() as at, contextlib.ExitStack() as stack:
         folder = Path(at)
         sink, _ = start_sink(stack, build(folder)[1], folder)
