@@ -60,6 +60,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="what a run is to take, about (quick 2, else 5)")
     parser.add_argument("--case", action="append", type=Case.parse, help="class:bytes:sessions:per_connection[:auth]")
     parser.add_argument("--command", help="measure this command in Postern's place; {port} and {next_hop} are put in")
+    parser.add_argument("--workers", type=int, default=0, help="processes of Postern that serve SMTP; 0: the one")
     parser.add_argument("--program", type=Path, default=Path(sys.executable).parent / "postern")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="programs and results go here")
     chosen = parser.parse_args()
@@ -156,7 +157,7 @@ def contestants_of(chosen: argparse.Namespace, stack: ExitStack, folder: Path, n
     if chosen.command:
         found.append(relays.start_command(stack, chosen.command, folder, next_hop))
     else:
-        found.append(relays.start_postern(stack, chosen.program, folder, next_hop))
+        found.append(relays.start_postern(stack, chosen.program, folder, next_hop, chosen.workers))
     if reason := postfix.missing():
         print(f"without Postfix, so without ratios: {reason}", file=sys.stderr)
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tests.rig import redis
 from tests.rig.postfix import PostfixInstance, relay_to
 from tests.rig.processes import Process, RigError, free_port
 
@@ -30,6 +31,9 @@ share = 1.0
 
 [registry]
 url = "sqlite:///data/postern.db"
+
+[ledger]
+url = "{ledger}"
 
 [http]
 address = "127.0.0.1:{http}"
@@ -130,20 +134,23 @@ class Command:
         return [self.process.pid]
 
 
-def start_postern(stack: ExitStack, program: Path, folder: Path, next_hop: int) -> Command:
+def start_postern(stack: ExitStack, program: Path, folder: Path, next_hop: int, workers: int) -> Command:
     """Configure Postern in `folder` with one customer and start it for as long as the stack lasts; raises RigError."""
     if not program.exists():
         raise RigError(f"{program} does not exist: make run sets it up")
-    port, http = free_port(), free_port()
+    port, http, ledger = free_port(), free_port(), "memory://"
+    if workers > 1:
+        ledger = stack.enter_context(redis.running()).url  # they share counters
     config = folder / "postern.toml"
-    config.write_text(SETTINGS.format(port=port, http=http, next_hop=next_hop))
+    config.write_text(SETTINGS.format(port=port, http=http, next_hop=next_hop, ledger=ledger))
     customers = folder / "customers.toml"
     customers.write_text(CUSTOMERS.format(username=USERNAME, password=PASSWORD))
     apply = [str(program), "customers", "apply", str(customers), "--config", str(config)]
     done = subprocess.run(apply, capture_output=True, text=True)
     if done.returncode:
         raise RigError(f"postern customers apply: status {done.returncode}: {done.stdout}{done.stderr}")
-    process = Process([program, "serve", "--config", config], folder / "postern.log")
+    serve: list[str | Path] = [program, "serve", "--config", config, *(["--workers", str(workers)] if workers else [])]
+    process = Process(serve, folder / "postern.log")
     stack.enter_context(process.start(port=port))
     return Command("postern", port, f"{USERNAME}:{PASSWORD}", process)
 
