@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gateway.smtp import session
 from tests.fuzz.oracle import check_content
+from tests.rig import certificates
 from tests.rig.gateway import PASSWORD
 from tests.rig.offline import CUSTOMER, Offline
-from tests.rig.self_signed import self_signed
 
 STRANGER = "192.0.2.9"
 MAIL_PARAMETERS = st.lists(
@@ -37,10 +37,10 @@ def stage() -> Any:
         patch.setattr(session, "_MOST_ERRORS", 10_000)
         patch.setattr(session, "_MOST_COMMANDS", 10_000)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        cert, key = self_signed(folder)
+        made = certificates.make(folder)
         listeners: list[dict[str, Any]] = [
             {"address": "127.0.0.1:0", "auth_without_tls": True},
-            {"address": "127.0.0.1:0", "tls": "starttls", "cert_file": cert, "key_file": key},
+            {"address": "127.0.0.1:0", "tls": "starttls", "cert_file": str(made.cert), "key_file": str(made.key)},
         ]
         States.edge = stack.enter_context(Offline(folder, listeners=listeners))
         yield

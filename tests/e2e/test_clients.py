@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.rig import exim, postfix
+from tests.rig import certificates, exim, postfix
 from tests.rig.postern import ACME, PASSWORD, Postern
 from tests.rig.postfix import PostfixInstance, client_of
 from tests.rig.processes import free_port, wait_until
-from tests.rig.self_signed import self_signed
 from tests.rig.sink import Sink
 
 USER = "acme-app"
@@ -45,17 +44,17 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("clients")
-    cert, key = self_signed(folder)
+    made = certificates.make(folder)
     starttls, implicit = free_port(), free_port()
     listeners = [
-        {"address": f"127.0.0.1:{port}", "tls": tls, "cert_file": cert, "key_file": key}
+        {"address": f"127.0.0.1:{port}", "tls": tls, "cert_file": str(made.cert), "key_file": str(made.key)}
         for port, tls in ((starttls, "starttls"), (implicit, "implicit"))
     ]
     with Sink() as sink:
         postern = Postern(folder / "gw", sink.port, customers=[ACME], settings={"smtp": {"listeners": listeners}})
         postern.port = starttls
         with postern:
-            yield Stage(starttls, implicit, cert, sink)
+            yield Stage(starttls, implicit, str(made.cert), sink)
 
 
 def message(mark: str, author: str = "ann@acme.example") -> bytes:

@@ -15,8 +15,8 @@ from config.policy import MessageBounds, Policy
 from gateway.smtp import body as bodies
 from gateway.smtp import inbox as inboxes
 from tests.fuzz.oracle import Reader, check_content
+from tests.rig import certificates
 from tests.rig.offline import CUSTOMER, Offline
-from tests.rig.self_signed import self_signed
 
 _MAIL = b"EHLO c.example\r\nMAIL FROM:<nan@nets.example>\r\n"
 _DATA = _MAIL + b"RCPT TO:<bob@recipient.example>\r\nDATA\r\n"
@@ -57,10 +57,10 @@ class Harness:
         for module, name, value in _SMALL:
             self._stack.callback(setattr, module, name, getattr(module, name))
             setattr(module, name, value)
-        cert, key = self_signed(folder)
+        made = certificates.make(folder)
         listeners: list[dict[str, Any]] = [
             {"address": "127.0.0.1:0", "auth_without_tls": True},
-            {"address": "127.0.0.1:0", "tls": "starttls", "cert_file": cert, "key_file": key},
+            {"address": "127.0.0.1:0", "tls": "starttls", "cert_file": str(made.cert), "key_file": str(made.key)},
         ]
         # Below what an operator may choose.
         bounds = {"max_bytes": 2000, "max_header_bytes": 1024, "max_received": 3, "max_recipients": 4}

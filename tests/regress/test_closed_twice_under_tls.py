@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.rig import certificates
 from tests.rig.gateway import running
-from tests.rig.self_signed import self_signed
 from tests.rig.talk import Talk
 
 
@@ -16,8 +16,8 @@ from tests.rig.talk import Talk
 async def test_a_session_that_is_closed_twice_or_within_the_handshake_leaves_no_error(
     tmp_path: Path, greeted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cert, key = self_signed(tmp_path)
-    listener = {"address": "127.0.0.1:0", "tls": "starttls", "cert_file": cert, "key_file": key}
+    made = certificates.make(tmp_path)
+    listener = {"address": "127.0.0.1:0", "tls": "starttls", "cert_file": str(made.cert), "key_file": str(made.key)}
     raised: list[dict[str, Any]] = []
     async with running(tmp_path, settings={"smtp": {"listeners": [listener]}}) as (gateway, _, __):
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: raised.append(context))

@@ -36,13 +36,14 @@ def anybody() -> ssl.SSLContext:
 
 
 def make(folder: Path, name: str = "gw.example", *, days: int = 9999) -> Certificate:
-    """A new certificate for a name, valid from the start of 2026 for so many days."""
+    """A new certificate for a name and localhost, valid from the start of 2026 for so many days."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     built = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     built = built.serial_number(1).not_valid_before(start).not_valid_after(start + dt.timedelta(days=days))
-    made = built.sign(key, hashes.SHA256())
+    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.DNSName("localhost")])
+    made = built.add_extension(names, critical=False).sign(key, hashes.SHA256())
     cert_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
     cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
