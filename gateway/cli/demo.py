@@ -7,6 +7,7 @@ import signal
 import smtplib
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from gateway.stores import Stores
 
 PASSWORD = "demo-password"  # noqa: S105 - of a demonstration on loopback
 LIMIT = 1024 * 1024
+_TIMES = 10
+"""A message is sent until it is no longer put off."""
 
 _CLEAN = "From: Ann <ann@acme.example>\r\nTo: bob@recipient.example\r\nSubject: Lunch\r\n\r\nSee you at noon.\r\n"
 
@@ -136,11 +139,17 @@ async def _demo(folder: Path, once: bool) -> None:
 
 
 def _sent(each: Try, host: str, port: int) -> str:
-    """The reply that decided, or why there is none."""
-    try:
-        return each.send(host, port)
-    except (OSError, smtplib.SMTPException) as error:
-        return f"no reply: {type(error).__name__}: {error}"
+    """The reply that decided, or why there is none. What is put off is sent again, as by any client."""
+    reply = ""
+    for _ in range(_TIMES):
+        try:
+            reply = each.send(host, port)
+        except (OSError, smtplib.SMTPException) as error:
+            return f"no reply: {type(error).__name__}: {error}"
+        if not reply.startswith("4"):
+            break
+        time.sleep(1)
+    return reply
 
 
 def _settings(smtp: int, next_hop: int, http: int) -> str:

@@ -192,7 +192,7 @@ class Hop:
     """A next hop that keeps what it is sent, as (recipients, wire data without the final dot). Recipients named
     no…, later…, odd… and lost… are refused, put off, refused at the dot, and never answered for."""
 
-    name, healthy, trouble = "default", True, ""
+    name, healthy, trouble, authenticates = "default", True, "", True
 
     def __init__(self) -> None:
         self.offer = Offer(frozenset(("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE", "DSN", "CHUNKING")), 10_485_760)

@@ -120,7 +120,7 @@ class Process:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
-    def start(self, port: int | None = None, timeout: float = 15) -> Self:
+    def start(self, port: int | None = None, timeout: float = 60) -> Self:
         """Start it, and wait until `port` accepts connections; raises RigError when it ends before, or is too slow."""
         if self.running:
             raise RigError(f"{self.command[0]}: already running")

@@ -29,7 +29,7 @@ class Talk:
     async def reply(self) -> str:
         """The last line of the next reply."""
         line = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not line or line[3:4] == b"-":
                 line = await self.reader.readline()
                 assert line, "connection closed"
@@ -53,7 +53,7 @@ class Talk:
 
     async def closed(self) -> bool:
         """Whether the server has closed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.reader.read() == b""
 
     async def upgrade(self) -> None:
