@@ -19,7 +19,7 @@ class Reader:
         """Messages by BDAT that were answered 250; their content is not compared."""
         self.reached_data = False
         self.over = False
-        """The session was ended by QUIT or 421."""
+        """The session was ended by QUIT, by 421 or by a chunk without measure."""
         self._chunking = chunking
         self._octets = b""
         self._state = "command"
@@ -32,7 +32,8 @@ class Reader:
         while not self.over and (unit := self._unit()) is not None:
             assert left, ("no reply", self._state, unit[:100])
             self._answered(unit, left.pop(0))
-        if left and left[0].startswith("421 "):
+        # A chunk of a size that nobody can mean is not waited for.
+        if left and left[0].startswith(("421 ", "552 5.3.4 Chunk is far larger")):
             self.over = True
             del left[0]
         assert not left, ("more replies than commands", left)
