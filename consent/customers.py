@@ -17,7 +17,7 @@ from consent import conflicts, customer_rows
 from consent.customer_rows import StoredCustomer
 from consent.database import Database
 from consent.passwords import hashed
-from consent.schema import customers
+from consent.schema import customers, domains
 from consent.shared_networks import SharedNetworks
 
 __all__ = ["Applied", "Conflict", "CustomerError", "CustomerStore", "StoredCustomer", "UnknownCustomer"]
@@ -117,6 +117,12 @@ class CustomerStore:
         """One customer; raises UnknownCustomer."""
         with self._database.reading() as connection:
             return _one(connection, customer)
+
+    def holders(self) -> dict[str, str]:
+        """Which customer holds a domain, of all that are held."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(domains.c.domain, domains.c.customer))
+            return {row.domain: row.customer for row in rows}
 
     def suspend(self, customer: str, reason: str, now: datetime) -> bool:
         """Suspend; False, and nothing changes, when it is suspended already. Raises CustomerError."""
