@@ -38,7 +38,7 @@ def reach(author: Author, facts: Facts) -> Reach:
     of its very name, which may be a provider's domain with people in it, only mailer-daemon and postmaster write.
     """
     customer, domain = facts.customer, author.domain
-    if domain in facts.domains:
+    if domain in facts.allowed:
         return Reach.OWN
     if not reports.public(domain):
         return Reach.LOCAL
@@ -50,7 +50,7 @@ def reach(author: Author, facts: Facts) -> Reach:
         return Reach.DECLARED
     if domain in customer.upstreams and (domain.count(".") > 1 or author.local in reports.DAEMONS):
         return Reach.DECLARED
-    return Reach.LOCAL if any(name in facts.domains for name in above[1:]) else Reach.FOREIGN
+    return Reach.LOCAL if any(name in facts.allowed for name in above[1:]) else Reach.FOREIGN
 
 
 def _at_and_above(domain: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _at_and_above(domain: str) -> Iterator[str]:
 def own_reverse_path(message: Message, facts: Facts, policy: Policy) -> str | None:
     """The reverse-path is empty or within the domains the credential may use (R-005, RFC 6409 section 6.1)."""
     path = facts.reverse_path
-    if path is None or path.domain in facts.domains:
+    if path is None or path.domain in facts.allowed:
         return None
     return f"reverse-path domain {path.domain}"
 
@@ -114,9 +114,11 @@ def own_resent(message: Message, facts: Facts, policy: Policy) -> str | None:
 )  # fmt: skip
 def own_return_path(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Return-Path, which is no sender's to write (RFC 5321 section 4.4), is empty, unreadable or within the domains the
-    credential may use; it is taken out in any case."""
+    credential may use; it is taken out in any case, and on mail that is forwarded it is no forger's."""
+    if facts.credential.forwarding:
+        return None
     found = [Author.of(mailbox) for mailbox in message.mailboxes("return-path") or ()]
-    return _evidence("return-path", (author for author in found if author.domain not in facts.domains))
+    return _evidence("return-path", (author for author in found if author.domain not in facts.allowed))
 
 
 @rule(
@@ -128,7 +130,7 @@ def report_host(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A report's From and Sender are at a public name that is declared: neither at a single label, `.local`, an address
     literal or no domain at all, nor at a host beneath a domain of the customer's that is in no list of its."""
     for name in ("from", "sender"):
-        outside = [author for author in _authors(name, message) or () if author.domain not in facts.domains]
+        outside = [author for author in _authors(name, message) or () if author.domain not in facts.allowed]
         if outside and reports.report(message, facts):
             found = _evidence(name, (author for author in outside if reach(author, facts) is Reach.LOCAL))
             if found:
@@ -143,8 +145,9 @@ def report_host(message: Message, facts: Facts, policy: Policy) -> str | None:
 )  # fmt: skip
 def no_marketing_under_null(message: Message, facts: Facts, policy: Policy) -> str | None:
     """What goes out under `<>` is no bulk mail (R-009, RFC 5321 section 4.5.5): it has no field for unsubscribing, and,
-    where nothing marks it as a report, no List-Id, no Precedence `bulk` on HTML and no link for unsubscribing."""
-    sign = reports.marketing(message, facts)
+    where nothing marks it as a report, no List-Id, no Precedence `bulk` on HTML and no link for unsubscribing. Mail of
+    others that a credential with `forwarding` passes on may have `<>`, whatever it is."""
+    sign = None if _forwarded(message, facts) else reports.marketing(message, facts)
     return f"null reverse-path and {sign}" if sign else None
 
 
@@ -156,7 +159,7 @@ def no_marketing_under_null(message: Message, facts: Facts, policy: Policy) -> s
 def marked_under_null(message: Message, facts: Facts, policy: Policy) -> str | None:
     """What goes out under `<>` bears a mark of a report: multipart/report, Auto-Submitted, mailer-daemon or postmaster
     as author, an auto-responder's fields, a bounce's words (R-009). Printers and old programs know none of them."""
-    if facts.reverse_path is not None or reports.mark(message) is not None:
+    if facts.reverse_path is not None or reports.mark(message) is not None or _forwarded(message, facts):
         return None
     return "null reverse-path and no mark of a report"
 
@@ -168,12 +171,19 @@ def _foreign(name: str, message: Message, facts: Facts) -> str | None:
     authors = _authors(name, message)
     if not authors:
         return f"{name} holds no mailbox that can be read"
-    outside = [author for author in authors if author.domain not in facts.domains]
+    outside = [author for author in authors if author.domain not in facts.allowed]
     if not outside:
         return None
     if name in ("from", "sender") and reports.report(message, facts):
         outside = [author for author in outside if reach(author, facts) is Reach.FOREIGN]
     return _evidence(name, outside)
+
+
+def _forwarded(message: Message, facts: Facts) -> bool:
+    """Whether a credential with `forwarding` passes on what somebody else wrote."""
+    if not facts.credential.forwarding:
+        return False
+    return any(mailbox.domain not in facts.allowed for mailbox in message.mailboxes("from") or ())
 
 
 def _authors(name: str, message: Message) -> list[Author] | None:

@@ -4,13 +4,16 @@ The token is made of the operator's secrets, the customer and the domain, so non
 customer.
 """
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dns.exception import DNSException
 from dns.name import EmptyLabel, LabelTooLong, NameTooLong
+from dns.nameserver import Do53Nameserver, Nameserver
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
+from config.settings import split_address
 from consent.keys import Secrets
 
 _LABEL = "_postern-challenge"
@@ -39,21 +42,31 @@ class Challenge:
         """As it stands in a zone file."""
         return f'{self.name}. IN TXT "{self.text}"'
 
-    def met(self, servers: Sequence[str], port: int = 53) -> bool:
+    def met(self, servers: Sequence[str]) -> bool:
         """Whether the DNS holds the record; raises DnsUnanswered.
 
-        `servers` are resolvers' addresses; none, or "system", are those of this machine.
+        `servers` are resolvers as in the settings: addresses, with or without a port. None, or "system", are those of
+        this machine: who gives a command wants it answered.
         """
-        return self.text in _texts(self.name, servers, port)
+        return self.text in _texts(self.name, servers)
 
 
-def _texts(name: str, servers: Sequence[str], port: int) -> set[str]:
+def _server(text: str) -> Nameserver:
+    """A resolver at `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`; raises ValueError."""
+    try:
+        return Do53Nameserver(str(ipaddress.ip_address(text)))
+    except ValueError:
+        host, port = split_address(text)
+        return Do53Nameserver(str(ipaddress.ip_address(host)), port)
+
+
+def _texts(name: str, servers: Sequence[str]) -> set[str]:
     """The TXT records of a name, the strings of each joined (RFC 7208 section 3.3)."""
     try:
         own = [server for server in servers if server != "system"]
         resolver = Resolver(configure=not own)
         if own:
-            resolver.nameservers, resolver.port = own, port
+            resolver.nameservers = [_server(server) for server in own]
         answer = resolver.resolve(name, "TXT", lifetime=_SECONDS, search=False)
     except (NXDOMAIN, NoAnswer, EmptyLabel, LabelTooLong, NameTooLong):
         return set()

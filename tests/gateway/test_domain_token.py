@@ -9,8 +9,6 @@ from consent.keys import Secrets
 from gateway.domain_token import Challenge, DnsUnanswered
 from tests.rig.txt_records import name_server
 
-LOOPBACK = ("127.0.0.1",)
-
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
@@ -37,21 +35,21 @@ def test_other_secrets_make_other_tokens(tmp_path: Path, challenge: Challenge) -
 def test_a_record_among_others_is_found_in_one_string_or_two(challenge: Challenge) -> None:
     for published in (f'"{challenge.text}"', f'"{challenge.text[:20]}" "{challenge.text[20:]}"'):
         with name_server({challenge.name: ['"something else"', published]}) as port:
-            assert challenge.met(LOOPBACK, port)
+            assert challenge.met((f"127.0.0.1:{port}",))
 
 
 @pytest.mark.parametrize("published", ['"postern-token="', '"postern-token=aaaa"', '"x"', "TWICE"])
 def test_another_text_is_no_proof(challenge: Challenge, published: str) -> None:
     published = published.replace("TWICE", f'"{challenge.text}{challenge.text}"')
     with name_server({challenge.name: [published]}) as port:
-        assert not challenge.met(LOOPBACK, port)
+        assert not challenge.met((f"127.0.0.1:{port}",))
 
 
 def test_the_record_of_another_name_is_no_proof(challenge: Challenge) -> None:
     with name_server({"shop.example": [f'"{challenge.text}"'], challenge.name: []}) as port:
-        assert not challenge.met(LOOPBACK, port)
+        assert not challenge.met((f"127.0.0.1:{port}",))
     with name_server({"shop.example": [f'"{challenge.text}"']}) as port:
-        assert not challenge.met(LOOPBACK, port)
+        assert not challenge.met((f"127.0.0.1:{port}",))
 
 
 def test_a_server_that_fails_says_nothing_about_the_token(challenge: Challenge) -> None:
@@ -59,7 +57,7 @@ def test_a_server_that_fails_says_nothing_about_the_token(challenge: Challenge) 
         name_server({}, dns.rcode.SERVFAIL) as port,
         pytest.raises(DnsUnanswered, match=r"for _postern-challenge\.shop\.example: "),
     ):
-        challenge.met(LOOPBACK, port)
+        challenge.met((f"127.0.0.1:{port}",))
 
 
 def test_an_address_that_is_none_says_so(challenge: Challenge) -> None:
@@ -69,4 +67,4 @@ def test_an_address_that_is_none_says_so(challenge: Challenge) -> None:
 
 def test_a_name_too_long_for_the_dns_holds_no_token(secrets: Secrets) -> None:
     long = ".".join(["a" * 60] * 4) + ".example"
-    assert not Challenge.of(secrets, "acme", long).met(LOOPBACK, 9)
+    assert not Challenge.of(secrets, "acme", long).met(("127.0.0.1:9",))
