@@ -37,6 +37,7 @@ def command() -> None:
     Prove one:       postern domains add shop.example --customer acme
     On your word:    postern domains add shop.example --customer acme --reason "contract 4711"
     See them all:    postern domains list
+    Ask again:       postern domains check
 
     Running nodes follow within 5 seconds.
     """
@@ -113,6 +114,38 @@ def list_(customer: str | None, settings: Settings, as_json: bool) -> None:
         known_customer(stores, customer)
     rows = [_row(each) for each in stores.domains.all(customer)]
     show(rows, as_json, ("domain", "customer", "source", "since", "reason"))
+
+
+@command.command("check")
+@click.option("--customer", metavar="ID", help="Of one customer only.")
+@config_option
+@json_option
+def check(customer: str | None, settings: Settings, as_json: bool) -> None:
+    """Ask the DNS again for the tokens of all domains that were proved by one; nothing is changed.
+
+    `there`, `gone`, or `no answer`, which says nothing. Exit status 1 when a token is gone: the domain may have another
+    owner now. Tell the customer to publish it again, or remove the domain. Weekly is often enough.
+
+    Example: postern domains check --json
+    """
+    stores = open_stores(settings)
+    if customer is not None:
+        known_customer(stores, customer)
+    rows = []
+    for each in stores.domains.all(customer):
+        if each.source == "dns":
+            challenge = Challenge.of(stores.secrets, each.customer, each.domain)
+            rows.append({"domain": each.domain, "customer": each.customer, "proof": _proof(challenge, settings)})
+    show(rows, as_json, ("domain", "customer", "proof"))
+    if any(row["proof"] == "gone" for row in rows):
+        raise SystemExit(1)
+
+
+def _proof(challenge: Challenge, settings: Settings) -> str:
+    try:
+        return "there" if challenge.met(settings.dns.servers) else "gone"
+    except DnsUnanswered:
+        return "no answer"
 
 
 @command.command("remove")

@@ -123,6 +123,22 @@ def test_mail_passes_from_a_domain_that_was_added(desk: Desk) -> None:
     assert desk.run("check", str(mail), "--customer", "acme").exit_code == 0
 
 
-@pytest.mark.parametrize("name", ["list", "add", "remove"])
+def test_tokens_are_asked_for_again(desk: Desk, zone: set[str]) -> None:
+    assert desk.done("domains", "check", "--json") == "[]\n"
+    zone.add(desk.run(*ADD).stdout.strip())
+    desk.done(*ADD)
+    desk.done("domains", "add", "other.example", "--customer", "brand", "--reason", "contract")
+    there = {"domain": "shop.example", "customer": "acme", "proof": "there"}
+    assert json.loads(desk.done("domains", "check", "--json")) == [there]
+    assert json.loads(desk.done("domains", "check", "--json", "--customer", "brand")) == []
+    zone.clear()
+    result = desk.run("domains", "check", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [there | {"proof": "gone"}])
+    zone.add("!")
+    assert json.loads(desk.done("domains", "check", "--json")) == [there | {"proof": "no answer"}]
+    assert domains(desk)["shop.example"] == "dns"
+
+
+@pytest.mark.parametrize("name", ["list", "add", "check", "remove"])
 def test_help_teaches_with_an_example(desk: Desk, name: str) -> None:
     assert f"Example: postern domains {name}" in desk.done("domains", name, "--help")
