@@ -34,14 +34,12 @@ class Reach(Enum):
 def reach(author: Author, facts: Facts) -> Reach:
     """What the domain of a report's author is to the credential that sends it.
 
-    What another customer holds is foreign, whatever is declared, and so is all beneath it. An upstream is a server:
-    of its very name, which may be a provider's domain with people in it, only mailer-daemon and postmaster write.
+    What another customer holds is foreign, whatever is declared, and so is all beneath it. An upstream is a server; but
+    a name of two labels may be a provider's, with people in it: as such only mailer-daemon and postmaster write.
     """
     customer, domain = facts.customer, author.domain
     if domain in facts.allowed:
         return Reach.OWN
-    if not reports.public(domain):
-        return Reach.LOCAL
     above = list(_at_and_above(domain))
     holder = next((facts.holders[name] for name in above if name in facts.holders), customer.id)
     if holder != customer.id:
@@ -50,7 +48,8 @@ def reach(author: Author, facts: Facts) -> Reach:
         return Reach.DECLARED
     if domain in customer.upstreams and (domain.count(".") > 1 or author.local in reports.DAEMONS):
         return Reach.DECLARED
-    return Reach.LOCAL if any(name in facts.allowed for name in above[1:]) else Reach.FOREIGN
+    beneath = any(name in facts.allowed for name in above[1:])
+    return Reach.LOCAL if beneath or not reports.public(domain) else Reach.FOREIGN
 
 
 def _at_and_above(domain: str) -> Iterator[str]:

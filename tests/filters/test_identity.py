@@ -59,6 +59,9 @@ def test_evidence_is_bounded(count: int) -> None:
         ("ann", "", Reach.LOCAL),
         ("ann", "web1", Reach.LOCAL),
         ("ann", "example", Reach.LOCAL),
+        ("ann", "exch01.corp.local", Reach.DECLARED),
+        ("ann", "exch01.other.local", Reach.LOCAL),
+        ("ann", "exch01.brand.local", Reach.FOREIGN),
     ],
 )
 def test_what_a_domain_is_to_the_author_of_a_report(local: str, domain: str, expected: Reach) -> None:
@@ -68,11 +71,13 @@ def test_what_a_domain_is_to_the_author_of_a_report(local: str, domain: str, exp
             "name": "Acme",
             "domains": ["acme.example"],
             "upstreams": ["hosting.example", "mx.provider.example"],
-            "report_from": ["reports.example"],
+            "report_from": ["reports.example", "corp.local"],
             "credentials": [{"username": "app", "password_hash": "$argon2id$x"}],
         }
     )
-    holders = {"acme.example": "acme", "brand.hosting.example": "brand", "brand.acme.example": "brand"}
+    holders = {"acme.example": "acme", "brand.local": "brand"} | dict.fromkeys(
+        ("brand.hosting.example", "brand.acme.example"), "brand"
+    )
     facts = Facts(NOW, customer, customer.credentials[0], None, (), holders)
     assert reach(Author(local, domain), facts) is expected
 
