@@ -141,6 +141,8 @@ class Credential(Frozen):
     """Peer addresses that are this credential without AUTH."""
     certificates: tuple[Fingerprint, ...] = ()
     """Client certificates that are this credential without AUTH, on listeners that ask for them."""
+    domains: tuple[Domain, ...] = ()
+    """Those of the customer's domains that it may use; none named is all of them."""
     stream: Literal["bulk", "transactional", "auto"] = "auto"
     list: Identifier | None = None
     """The list its mail is for, where nothing in the transaction says otherwise."""
@@ -186,6 +188,9 @@ class Customer(Frozen):
     domains: Annotated[tuple[Domain, ...], Field(min_length=1)]
     """Exact domains it may use in reverse-path, From and Sender; no two customers may hold one."""
     upstreams: tuple[Domain, ...] = ()
+    """Host suffixes of servers that hand it mail: they may stand in Received lines, and write reports."""
+    report_from: tuple[Domain, ...] = ()
+    """Host suffixes that may stand in From of reports besides (`filters.reports`)."""
     profiles: tuple[str, ...] = ()
     mode: Literal["enforce", "observe"] = "enforce"
     """`observe`: everything is judged and recorded, nothing refused by rule."""
@@ -220,6 +225,14 @@ class Customer(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _credentials_are_no_wider(self) -> Self:
+        for credential in self.credentials:
+            for domain in credential.domains:
+                if domain not in self.domains:
+                    raise ValueError(f"credential {credential.name!r}: domain {domain!r} is not among the customer's")
+        return self
+
+    @model_validator(mode="after")
     def _lowered_grade_is_explained(self) -> Self:
         if self.minimum_grade < _PLAIN_GRADE:
             for name, value in (("reason", self.minimum_grade_reason.strip()), ("until", self.minimum_grade_until)):
@@ -241,6 +254,10 @@ class Customer(Frozen):
         over = self.minimum_grade_until is None or day > self.minimum_grade_until
         return _PLAIN_GRADE if lowered and over else self.minimum_grade
 
+    def domains_of(self, credential: Credential) -> tuple[str, ...]:
+        """The domains that a credential of this customer may use."""
+        return credential.domains or self.domains
+
     def credential(self, name: str) -> Credential | None:
         """The credential called `name`, or None."""
         return next((credential for credential in self.credentials if credential.name == name), None)
@@ -251,7 +268,7 @@ class Customer(Frozen):
         blank = type(self)(id="x", name="x", domains=("x.example",))
         names = [
             name
-            for name in ("upstreams", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
+            for name in ("unsubscribe", "unsubscribe_hosts", "limits", "bulk")
             if getattr(self, name) != getattr(blank, name)
         ]
         names += [

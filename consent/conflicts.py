@@ -22,8 +22,8 @@ class _Held:
 def find(connection: Connection, applied: Sequence[Customer], shared: SharedNetworks) -> list[str]:
     """One line for each thing in `applied` that may not be held; [] when all may be.
 
-    Looked at as if the customers named had given up what they hold now, so a domain can move from one to another in
-    one file.
+    Looked at as if the customers named had given up what they hold by their file now, so a domain can move from one to
+    another in one file. What a command added is not given up by a file.
     """
     named = {customer.id for customer in applied}
     lines: list[str] = []
@@ -37,9 +37,9 @@ def find(connection: Connection, applied: Sequence[Customer], shared: SharedNetw
 def _names(connection: Connection, applied: Sequence[Customer], named: Set[str]) -> Iterable[str]:
     # All are read and sorted out here: a query with as many parameters as a file has customers has limits.
     domain_holder: dict[str, str] = {}
-    for row in connection.execute(select(domains.c.domain, domains.c.customer)):
-        if row.customer not in named:
-            domain_holder[row.domain] = row.customer
+    for held in connection.execute(select(domains.c.domain, domains.c.customer, domains.c.source)):
+        if held.customer not in named or held.source != "file":
+            domain_holder[held.domain] = held.customer
     username_holder: dict[str, str] = {}
     query = select(credentials.c.username_key, credentials.c.customer).where(credentials.c.username_key.is_not(None))
     for row in connection.execute(query):

@@ -34,6 +34,16 @@ class StoredCustomer:
     """Number of the change that last wrote it."""
     applied: datetime
     """When what the file says of it last changed."""
+    added: tuple[str, ...] = ()
+    """Those of its domains that the file does not name: a command added them."""
+
+    @property
+    def written(self) -> Customer:
+        """The customer as the file has it."""
+        if not self.added:
+            return self.customer
+        domains = tuple(domain for domain in self.customer.domains if domain not in self.added)
+        return self.customer.model_copy(update={"domains": domains})
 
 
 def batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
@@ -56,33 +66,49 @@ def load(
     """The customers of these ids, or all, by id and in its order; raises Unreadable unless told to leave such out."""
     rows: list[Any] = []
     held: dict[str, list[Any]] = {}
+    added: dict[str, list[str]] = {}
     for batch in [None] if ids is None else batches(ids):
         query = select(customers)
         inner = select(credentials).order_by(credentials.c.customer, credentials.c.position)
+        by_command = select(domains).where(domains.c.source != "file").order_by(domains.c.since, domains.c.domain)
         if batch is not None:
+            by_command = by_command.where(domains.c.customer.in_(batch))
             query = query.where(customers.c.id.in_(batch))
             inner = inner.where(credentials.c.customer.in_(batch))
         rows += connection.execute(query)
         for row in connection.execute(inner):
             held.setdefault(row.customer, []).append(row)
+        for row in connection.execute(by_command):
+            added.setdefault(row.customer, []).append(row.domain)
     found: dict[str, StoredCustomer] = {}
     for row in sorted(rows, key=lambda row: str(row.id)):
         try:
-            found[row.id] = _stored(row, held.get(row.id, ()))
+            found[row.id] = _stored(row, held.get(row.id, ()), added.get(row.id, ()))
         except Unreadable:
             if not skip_unreadable:
                 raise
     return found
 
 
-def _stored(row: Any, held: Iterable[Any]) -> StoredCustomer:
+def written_domains(connection: Connection, customer: str) -> Sequence[str]:
+    """The domains that the customer's file names."""
+    document = connection.execute(select(customers.c.document).where(customers.c.id == customer)).scalar_one()
+    named: Sequence[str] = json.loads(document)["domains"]
+    return named
+
+
+def _stored(row: Any, held: Iterable[Any], by_command: Iterable[str]) -> StoredCustomer:
     inner = []
     for each in held:
         hidden = {"password_hash": each.password_hash} if each.password_hash else {}
         inner.append(_read(Credential, row.id, json.loads(each.document) | hidden))
-    customer = _read(Customer, row.id, json.loads(row.document) | {"id": row.id, "credentials": tuple(inner)})
+    document = json.loads(row.document)
+    named = document.get("domains", ())
+    added = tuple(domain for domain in by_command if domain not in named)
+    values = document | {"id": row.id, "credentials": tuple(inner), "domains": (*named, *added)}
+    customer = _read(Customer, row.id, values)
     standing = Standing(status=row.status, reason=row.reason, since=row.since)
-    return StoredCustomer(customer, standing, row.change, row.applied)
+    return StoredCustomer(customer, standing, row.change, row.applied, added)
 
 
 def _read(model: type[Model], customer: str, values: Mapping[str, Any]) -> Model:
@@ -93,10 +119,11 @@ def _read(model: type[Model], customer: str, values: Mapping[str, Any]) -> Model
 
 
 def clear(connection: Connection, ids: Sequence[str]) -> None:
-    """Take away what these customers hold, so that another of the same transaction can have it."""
+    """Take away what these customers hold by their file, so that another of the same transaction can have it."""
     for batch in batches(ids):
-        for table in (networks, certificates, credentials, domains):
+        for table in (networks, certificates, credentials):
             connection.execute(delete(table).where(table.c.customer.in_(batch)))
+        connection.execute(delete(domains).where(domains.c.customer.in_(batch), domains.c.source == "file"))
 
 
 def write(connection: Connection, customer: Customer, exists: bool, change: int, now: datetime) -> None:
@@ -111,7 +138,9 @@ def write(connection: Connection, customer: Customer, exists: bool, change: int,
         connection.execute(update(customers).where(customers.c.id == customer.id).values(values))
     else:
         connection.execute(insert(customers).values(id=customer.id, status="active", reason="", **values))
-    _insert(connection, domains, [{"domain": domain, "customer": customer.id} for domain in customer.domains])
+    kept = set(connection.execute(select(domains.c.domain).where(domains.c.customer == customer.id)).scalars())
+    taken = [{"domain": domain, "customer": customer.id} for domain in customer.domains if domain not in kept]
+    _insert(connection, domains, taken)
     _insert(
         connection,
         credentials,

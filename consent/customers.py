@@ -17,7 +17,7 @@ from consent import conflicts, customer_rows
 from consent.customer_rows import StoredCustomer
 from consent.database import Database
 from consent.passwords import hashed
-from consent.schema import customers
+from consent.schema import customers, domains
 from consent.shared_networks import SharedNetworks
 
 __all__ = ["Applied", "Conflict", "CustomerError", "CustomerStore", "StoredCustomer", "UnknownCustomer"]
@@ -90,7 +90,7 @@ class CustomerStore:
                 raise Conflict(refused)
             stored = customer_rows.load(connection, ids, skip_unreadable=True)
             existing = customer_rows.existing(connection, ids)
-            changed = [new for new in wanted if new.id not in stored or stored[new.id].customer != new]
+            changed = [new for new in wanted if new.id not in stored or stored[new.id].written != new]
             if changed:
                 change = self._database.next_change(connection)
                 # Everything is given up before anything is taken, so a domain can move between two of them.
@@ -118,13 +118,19 @@ class CustomerStore:
         with self._database.reading() as connection:
             return _one(connection, customer)
 
+    def holders(self) -> dict[str, str]:
+        """Which customer holds a domain, of all that are held."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(domains.c.domain, domains.c.customer))
+            return {row.domain: row.customer for row in rows}
+
     def suspend(self, customer: str, reason: str, now: datetime) -> bool:
         """Suspend; False, and nothing changes, when it is suspended already. Raises CustomerError."""
-        return self._stand(customer, Standing(status="suspended", reason=_checked(reason), since=now))
+        return self._stand(customer, Standing(status="suspended", reason=checked_reason(reason), since=now))
 
     def resume(self, customer: str, reason: str, now: datetime) -> bool:
         """Lift a suspension; False, and nothing changes, when there is none. Raises CustomerError."""
-        return self._stand(customer, Standing(status="active", reason=_checked(reason), since=now))
+        return self._stand(customer, Standing(status="active", reason=checked_reason(reason), since=now))
 
     def _stand(self, customer: str, standing: Standing) -> bool:
         with self._database.writing() as connection:
@@ -164,7 +170,8 @@ class CustomerStore:
         return last, tuple(found.values())
 
 
-def _checked(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """The reason on one line; raises CustomerError for one that is empty, too long or not printable."""
     text = " ".join(reason.split())
     if not text:
         raise CustomerError("a reason is required: it is what the record and the customer's administrator will see")

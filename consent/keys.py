@@ -137,6 +137,11 @@ class Secrets:
         """For the chain of consent events (HMAC-SHA-256): who holds the registry alone cannot make it."""
         return hmac.digest(self.mac_key, b"postern consent chain 1", "sha256")
 
+    def domain_token(self, customer: str, domain: str) -> str:
+        """What the zone of a domain must hold for a customer to prove that it is its own: 32 letters and digits."""
+        text = f"postern domain token 1 {customer} {domain}".encode()
+        return base64.b32encode(hmac.digest(self.mac_key, text, "sha256")[:20]).decode("ascii").lower()
+
     @property
     def personal_keys(self) -> "PersonalKeys":
         """What derives the keys of personal fields in the consent registry."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -92,6 +92,9 @@ domains = Table(
     # The primary key is what keeps two customers from holding one domain, whatever a program does (R-010).
     Column("domain", String(253), primary_key=True),
     Column("customer", String(64), ForeignKey("customers.id"), nullable=False),
+    Column("source", String(16), nullable=False, server_default="file"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("since", UtcTime),
     Index(None, "customer"),
 )
 

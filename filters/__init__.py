@@ -11,5 +11,10 @@ RULES: tuple[Rule, ...] = (
     identity.own_reverse_path,
     identity.own_from,
     identity.own_sender,
+    identity.own_resent,
+    identity.own_return_path,
+    identity.report_host,
+    identity.no_marketing_under_null,
+    identity.marked_under_null,
 )
 """Every rule there is, in the order in which they are asked and recorded."""

@@ -88,10 +88,17 @@ class Facts:
     reverse_path: Address | None
     """None is the null reverse-path `<>` (RFC 5321 section 4.5.5)."""
     recipients: tuple[Address, ...] = ()
+    holders: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Every domain that a customer holds -> that customer's id."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
             raise ValueError("now must be aware")
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The domains that the credential may use."""
+        return self.customer.domains_of(self.credential)
 
 
 Check = Callable[["Message", Facts, Policy], str | None]

@@ -7,6 +7,7 @@ from config.files import ConfigError
 from config.settings import Settings
 from consent.customers import CustomerStore
 from consent.database import Database
+from consent.domains import DomainStore
 from consent.heads import HeadStore
 from consent.keys import Secrets
 from consent.repeats import RepeatStore
@@ -22,6 +23,7 @@ class Stores:
     database: Database
     secrets: Secrets
     customers: CustomerStore
+    domains: DomainStore
     tokens: TokenStore
     subjects: SubjectStore
     heads: HeadStore
@@ -54,6 +56,7 @@ class Stores:
             database,
             secrets,
             CustomerStore(database),
+            DomainStore(database),
             TokenStore(database),
             SubjectStore(database, secrets),
             HeadStore(database),

@@ -31,6 +31,7 @@ DOORS = {
     "fastapi": ("gateway/http/",),
     "starlette": ("gateway/http/",),
     "uvicorn": ("gateway/http/",),
+    "dns": ("gateway/domain_token.py",),
     "dkim": ("filters/signatures.py",),
     "email_validator": ("consent/address.py",),
     "cryptography": ("consent/keys.py", "consent/unsubscribe.py", "gateway/sign.py", "gateway/smtp/"),

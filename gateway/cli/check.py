@@ -1,8 +1,10 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -27,6 +29,7 @@ from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
 
 _UNBOUNDED = 1 << 40
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,16 @@ def command(
     Example:  postern check newsletter.eml --customer acme --rcpt bob@example.org
     """
     policy = checked_policy(settings)
+    customers = open_stores(settings).customers
     try:
-        stored = open_stores(settings).customers.get(customer)
+        stored = customers.get(customer)
     except UnknownCustomer as error:
         fail(f"{error}; see: postern customers list", 2)
     data, size = _read(file, policy.message.max_bytes)
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        checked = judge(stored, policy, path, to, data, size)
+        checked = judge(stored, policy, path, to, data, size, holders=customers.holders())
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -96,10 +100,12 @@ def judge(
     recipients: tuple[Address, ...],
     data: bytes,
     size: int = 0,
+    *,
+    holders: Mapping[str, str] = _NONE,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning.
+    `size` is the message's in octets where `data` is only its beginning; `holders` are those of all domains.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
     """
@@ -107,7 +113,7 @@ def judge(
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
-    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients)
+    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients, holders)
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
     whole = evaluate(rules, message, facts, policy)

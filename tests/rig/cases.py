@@ -8,17 +8,22 @@ action HDR-DATE=observe
 mode observe
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
+customer upstreams = ["web01.acme.example"]        a line of the customer's TOML; it may stand several times
+credential domains = ["acme.example"]        the same of the credential's
+held brand.example         domains that other customers hold
 escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the message are read
 
 Here the message begins; each line ends in CRLF. It ends before the next line that starts with "== ".
 """
 
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from config.customers import Credential, Customer
+from config.customers import Customer
 from config.policy import Action, Policy
 from consent.address import Address
 from filters.engine import bind, evaluate
@@ -42,16 +47,32 @@ class Case:
     mode: str = "enforce"
     outcome: str = ""
     evidence: str = ""
+    customer: str = ""
+    credential: str = ""
+    held: tuple[str, ...] = ()
     message: bytes = b""
+
+    def sender(self, shown: Mapping[str, Any]) -> Customer:
+        """The customer, with one credential that says who it is as in `shown`."""
+        return Customer.model_validate(
+            {
+                "id": "acme",
+                "name": "Acme",
+                "domains": self.domains,
+                "mode": self.mode,
+                "actions": self.actions,
+                "credentials": [{**shown, **tomllib.loads(self.credential)}],
+                **tomllib.loads(self.customer),
+            }
+        )
 
     def verdict(self) -> Verdict:
         """What the engine decides."""
-        credential = Credential(username="acme-app", password_hash="$argon2id$x")
-        customer = Customer.model_validate(
-            {"id": "acme", "name": "Acme", "domains": self.domains, "mode": self.mode, "actions": self.actions}
-        )
+        customer = self.sender({"username": "acme-app", "password_hash": "$argon2id$x"})
+        credential = customer.credentials[0]
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
-        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),))
+        holders = dict.fromkeys(customer.domains, "acme") | dict.fromkeys(self.held, "brand")
+        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),), holders)
         policy = Policy()
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
@@ -74,6 +95,10 @@ def read_cases(path: Path) -> Iterator[Case]:
             elif word == "action":
                 code, _, action = value.partition("=")
                 case.actions[code] = Action(action)
+            elif word == "held":
+                case.held = tuple(value.split())
+            elif word in ("customer", "credential"):
+                setattr(case, word, f"{getattr(case, word)}{value}\n")
             elif word == "escapes":
                 escapes = True
             elif word and not word.startswith("#"):

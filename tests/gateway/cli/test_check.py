@@ -4,11 +4,12 @@ import asyncio
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from click.testing import Result
 
-from config.customers import Credential
+from config.customers import Customer
 from config.policy import MessageBounds, Policy
 from consent.address import Address
 from gateway.app import Gateway
@@ -159,10 +160,7 @@ def messages() -> Iterator[Case]:
             )
             at = chance.randint(0, len(octets))
             octets[at:at] = piece
-        yield Case(
-            f"{case.title}, changed {number}", case.file, mail_from=case.mail_from, domains=case.domains,
-            actions=case.actions, mode=case.mode, message=bytes(octets) + b"\r\n",
-        )  # fmt: skip
+        yield replace(case, title=f"{case.title}, changed {number}", message=bytes(octets) + b"\r\n")
 
 
 async def over_smtp(gateway: Gateway, case: Case) -> tuple[str, str]:
@@ -192,15 +190,15 @@ async def over_smtp(gateway: Gateway, case: Case) -> tuple[str, str]:
 
 
 async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
-    network = Credential(networks=("127.0.0.2/32",))
+    network = {"networks": ["127.0.0.2/32"]}
     async with running(tmp_path, customers=[OTHER], policy=POLICY) as (gateway, _, _):
         store = gateway.stores.customers
         for case in messages():
-            customer = acme(domains=case.domains, actions=case.actions, mode=case.mode, credentials=(network,))
-            store.apply([customer], gateway.clock())
+            others = [Customer(id="brand", name="Brand", domains=case.held)] if case.held else []
+            store.apply([case.sender(network), *others], gateway.clock())
             gateway.changes.load()
             path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
-            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message)
+            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message, holders=store.holders())
             assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
 
 

@@ -13,6 +13,7 @@ GROUPS = {
     "customers": ("apply", "list", "show", "suspend", "resume"),
     "lists": ("list", "show", "add", "lower"),
     "notices": ("add", "list", "show"),
+    "domains": ("add", "list", "check", "remove"),
     "parties": ("list", "show", "add"),
     "consent": (
         "import", "show", "withdraw", "export", "erase", "verify", "check", "proof", "formats", "suppress", "lift",
