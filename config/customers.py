@@ -251,7 +251,7 @@ class Customer(Frozen):
         blank = type(self)(id="x", name="x", domains=("x.example",))
         names = [
             name
-            for name in ("upstreams", "unsubscribe", "unsubscribe_hosts", "limits", "bulk")
+            for name in ("unsubscribe", "unsubscribe_hosts", "limits", "bulk")
             if getattr(self, name) != getattr(blank, name)
         ]
         names += [

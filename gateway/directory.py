@@ -4,8 +4,9 @@ It is filled at start and kept current by `gateway.changes`; nothing on the hot 
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from config.customers import Credential, Customer, Standing
 from config.policy import Policy
@@ -43,6 +44,9 @@ class Directory:
         self._usernames: dict[str, tuple[str, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
         self._certificates: dict[str, tuple[str, str]] = {}
+        self._holders: dict[str, str] = {}
+        self.holders: Mapping[str, str] = MappingProxyType(self._holders)
+        """Domain -> the customer that holds it, as it is at any time."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -54,6 +58,7 @@ class Directory:
             self._forget(entry.customer.id)
         for entry in entries:
             self._entries[entry.customer.id] = entry
+            self._holders.update(dict.fromkeys(entry.customer.domains, entry.customer.id))
             for credential in entry.customer.credentials:
                 held = (entry.customer.id, credential.name)
                 if credential.username:
@@ -75,6 +80,9 @@ class Directory:
         old = self._entries.pop(customer, None)
         if old is None:
             return
+        for domain in old.customer.domains:
+            if self._holders.get(domain) == customer:
+                del self._holders[domain]
         for credential in old.customer.credentials:
             if credential.username and self._usernames.get(credential.username.lower(), ("",))[0] == customer:
                 del self._usernames[credential.username.lower()]

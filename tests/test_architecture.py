@@ -42,6 +42,7 @@ DOORS = {
     "jinja2": ("consent/proof.py",),
     "msgspec": ("consent/", "gateway/"),
     "psycopg": ("consent/",),
+    "dns": ("gateway/names.py",),
     "python_multipart": ("gateway/http/",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))

@@ -1,7 +1,9 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
+import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -12,7 +14,7 @@ from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
 from filters.engine import UnknownRule, bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Finding, Outcome, Phase, Verdict
+from filters.model import DomainState, Finding, Outcome, Phase, Verdict
 from gateway.cli.context import (
     checked_policy,
     config_option,
@@ -22,6 +24,9 @@ from gateway.cli.context import (
     printable,
     utc_now,
 )
+from gateway.directory import Entry, Identity
+from gateway.facts import House, domains_of, gather, own_names
+from gateway.names import DomainNames, make_resolver
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
@@ -72,15 +77,22 @@ def command(
     Example:  postern check newsletter.eml --customer acme --rcpt bob@example.org
     """
     policy = checked_policy(settings)
+    stores = open_stores(settings)
     try:
-        stored = open_stores(settings).customers.get(customer)
+        stored = stores.customers.get(customer)
     except UnknownCustomer as error:
         fail(f"{error}; see: postern customers list", 2)
     data, size = _read(file, policy.message.max_bytes)
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        checked = judge(stored, policy, path, to, data, size)
+        house = House(
+            own_names(settings.hostname, settings.operator.domains),
+            stores.secrets.trace_key,
+            {domain: each.customer.id for each in stores.customers.list() for domain in each.customer.domains},
+        )
+        domains = _ask(settings, path, to, data)
+        checked = judge(stored, policy, path, to, data, size, house=house, domains=domains)
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -96,6 +108,9 @@ def judge(
     recipients: tuple[Address, ...],
     data: bytes,
     size: int = 0,
+    *,
+    house: House,
+    domains: Mapping[str, DomainState] | None = None,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
@@ -107,7 +122,9 @@ def judge(
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
-    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients)
+    identity = Identity(Entry(customer, stored.standing, rules), customer.credentials[0], "none")
+    facts = gather(identity, path, recipients, utc_now(), house)
+    facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
     whole = evaluate(rules, message, facts, policy)
@@ -121,6 +138,23 @@ def judge(
     if at_mail.decisive:
         return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))
     return Checked(whole, "DATA")
+
+
+def _ask(
+    settings: Settings, path: Address | None, recipients: tuple[Address, ...], data: bytes
+) -> Mapping[str, DomainState]:
+    """What the DNS says, where [dns] servers names somebody to ask."""
+    if not settings.dns.servers:
+        return {}
+
+    async def ask() -> Mapping[str, DomainState]:
+        names = DomainNames(make_resolver(settings.dns.servers), asyncio.get_running_loop().time)
+        try:
+            return await names.states(domains_of(Message(data), path, recipients))
+        finally:
+            await names.close()
+
+    return asyncio.run(ask())
 
 
 _UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())

@@ -5,6 +5,10 @@ expect HDR-FROM            the codes of all findings, in order of RULES; or: exp
 mail-from bounce@acme.example        optional; `<>` is the null reverse-path
 domains acme.example news.acme.example
 action HDR-DATE=observe
+upstreams relay.example              of the customer
+forwarding                           the credential may forward
+ehlo mail.host.example               what its server greets us with
+dns gone.example=ABSENT              what the DNS says about a domain; several may stand
 mode observe
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
@@ -23,10 +27,13 @@ from config.policy import Action, Policy
 from consent.address import Address
 from filters.engine import bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Verdict
+from filters.model import DomainState, Facts, Verdict
 
 CASES = Path(__file__).parents[1] / "cases"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+TRACE_KEY = b"a key that only the tests have ..."
+"""The ids that stand in cases/trace.txt were made with it."""
+HOLDERS = {"acme.example": "acme", "news.acme.example": "acme", "other.example": "other"}
 
 
 @dataclass
@@ -39,6 +46,10 @@ class Case:
     mail_from: str = "bounce@acme.example"
     domains: tuple[str, ...] = ("acme.example", "news.acme.example")
     actions: dict[str, Action] = field(default_factory=dict)
+    upstreams: tuple[str, ...] = ()
+    forwarding: bool = False
+    ehlo: str = "client.acme.example"
+    dns: dict[str, DomainState] = field(default_factory=dict)
     mode: str = "enforce"
     outcome: str = ""
     evidence: str = ""
@@ -46,12 +57,30 @@ class Case:
 
     def verdict(self) -> Verdict:
         """What the engine decides."""
-        credential = Credential(username="acme-app", password_hash="$argon2id$x")
+        credential = Credential(username="acme-app", password_hash="$argon2id$x", forwarding=self.forwarding)
         customer = Customer.model_validate(
-            {"id": "acme", "name": "Acme", "domains": self.domains, "mode": self.mode, "actions": self.actions}
+            {
+                "id": "acme",
+                "name": "Acme",
+                "domains": self.domains,
+                "upstreams": self.upstreams,
+                "mode": self.mode,
+                "actions": self.actions,
+            }
         )
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
-        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),))
+        facts = Facts(
+            NOW,
+            customer,
+            credential,
+            path,
+            (Address.parse("bob@recipient.example"),),
+            ehlo=self.ehlo,
+            own_names=frozenset(("gw.example",)),
+            trace_key=TRACE_KEY,
+            holders=HOLDERS,
+            domains=self.dns,
+        )
         policy = Policy()
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
@@ -67,10 +96,15 @@ def read_cases(path: Path) -> Iterator[Case]:
             value = value.strip()
             if word == "expect":
                 case.expect = () if value == "none" else tuple(value.split())
-            elif word in ("mail-from", "outcome", "evidence", "mode"):
+            elif word in ("mail-from", "outcome", "evidence", "mode", "ehlo"):
                 setattr(case, word.replace("-", "_"), value)
-            elif word == "domains":
-                case.domains = tuple(value.split())
+            elif word in ("domains", "upstreams"):
+                setattr(case, word, tuple(value.split()))
+            elif word == "forwarding":
+                case.forwarding = True
+            elif word == "dns":
+                domain, _, state = value.partition("=")
+                case.dns[domain] = DomainState[state]
             elif word == "action":
                 code, _, action = value.partition("=")
                 case.actions[code] = Action(action)

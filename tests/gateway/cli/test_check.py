@@ -196,11 +196,18 @@ async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
     async with running(tmp_path, customers=[OTHER], policy=POLICY) as (gateway, _, _):
         store = gateway.stores.customers
         for case in messages():
-            customer = acme(domains=case.domains, actions=case.actions, mode=case.mode, credentials=(network,))
+            customer = acme(
+                domains=case.domains,
+                upstreams=case.upstreams,
+                actions=case.actions,
+                mode=case.mode,
+                credentials=(network.model_copy(update={"forwarding": case.forwarding}),),
+            )
             store.apply([customer], gateway.clock())
             gateway.changes.load()
             path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
-            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message)
+            house = gateway.edge.pipeline.house
+            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message, house=house)
             assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
 
 
@@ -211,5 +218,6 @@ async def test_check_says_what_smtp_answers_a_suspended_customer(tmp_path: Path)
         store.suspend("acme", "phishing", gateway.clock())
         gateway.changes.load()
         case = next(messages())
-        checked = judge(store.get("acme"), Policy(), Address.parse(case.mail_from), (BOB,), case.message)
+        path, house = Address.parse(case.mail_from), gateway.edge.pipeline.house
+        checked = judge(store.get("acme"), Policy(), path, (BOB,), case.message, house=house)
         assert (checked.answered, checked.reply) == await over_smtp(gateway, case)
