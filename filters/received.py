@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import NamedTuple
 
-_COMMENT = re.compile(rb"\([^()\\]*+\)")
+_COMMENT = re.compile(rb"\((?:[^()\\]++|\([^()\\]*+\))*+\)")
+"""A comment with at most one level of others in it, such as Postfix's about TLS."""
 _PART = re.compile(rb"\\.|[()]|[^()\\]++|\\", re.DOTALL)
 _KEYWORDS = frozenset((b"from", b"by", b"via", b"with", b"id", b"for"))
 _ENTRY = frozenset(
@@ -55,14 +56,10 @@ class Hop(NamedTuple):
     id: str
     entry: bool
     """Whether it says that the message began here: authenticated, local, or from a client without SMTP."""
-    date: bytes
+    time: datetime | None
+    """When it took the message over, in UTC; None where that cannot be read."""
     start: int
     """Offset of the field in the message."""
-
-    @property
-    def time(self) -> datetime | None:
-        """When it took the message over, aware; None where that cannot be read."""
-        return read_date(self.date)
 
 
 def read(value: bytes, start: int = 0) -> Hop:
@@ -90,23 +87,23 @@ def read(value: bytes, start: int = 0) -> Hop:
         protocol,
         _word(said.get(b"id", b"")),
         entry,
-        date.strip()[:_LONGEST_DATE],
+        read_date(date.strip()),
         start,
     )
 
 
 def read_date(text: bytes) -> datetime | None:
-    """A date-time (RFC 5322 section 3.3), aware; None for what is none. `-0000` says no more than UTC does."""
+    """A date-time (RFC 5322 section 3.3), in UTC; None for what is none. `-0000` says no more than UTC does."""
+    text = text[:_LONGEST_DATE]
     plain = _DATE.match(text)
     try:
         if plain:
             day, month, year, hour, minute, second, sign, hours, minutes = plain.groups()
             zone = int(hours) * 60 + int(minutes)
-            time = datetime(
-                int(year), _MONTHS[month], int(day), int(hour), int(minute), min(int(second), 59), tzinfo=UTC
-            )
-            return time - timedelta(minutes=zone if sign == b"+" else -zone)
-        time = parsedate_to_datetime(text[:_LONGEST_DATE].decode("ascii"))
+            clock = int(hour), int(minute), min(int(second), 59)
+            time = datetime(int(year), _MONTHS[month], int(day), *clock, tzinfo=UTC)
+            return time - timedelta(minutes=zone if sign == b"+" else -zone) if zone else time
+        time = parsedate_to_datetime(text.decode("ascii"))
         return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -75,13 +75,12 @@ def declared_upstreams(message: Message, facts: Facts, policy: Policy) -> str | 
 def own_ids(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A Received field in our name whose id has the form of ours holds our keyed check.
 
-    Other servers of the operator may share the name, as the next hop does; their ids have another form.
+    Other servers of the operator may share the name, as the next hop does; their ids have another form. A host under
+    our name may be another gateway with other secrets: TRACE-CONTRADICTION observes it.
     """
-    if not facts.trace_key:
-        return None
     for number, hop in enumerate(message.trace, 1):
-        if _OWN_ID.match(hop.id) and is_within(hop.by, facts.own_names) and not _is_ours(hop, facts):
-            return f"Received field {number} by {hop.by[:255]}: the id is not ours"
+        if hop.by in facts.own_names and _claims_id(hop, facts):
+            return f"Received field {number} by {hop.by}: the id is not ours"
     return None
 
 
@@ -93,8 +92,8 @@ def own_ids(message: Message, facts: Facts, policy: Policy) -> str | None:
 def own_results(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Nobody but the operator and the customer named writes Authentication-Results in that name (R-057, RFC 8601).
 
-    The customer's own pass, and those of strangers, who can be told from nobody. Another customer's pass where they
-    stood in the message when it was with us, below our own line, and with a credential that may forward.
+    The customer's own pass, also in the name its server greets us with, and those of strangers. Another customer's pass
+    where they stood in the message when it was with us, below our own line, and with a credential that may forward.
     """
     fields = message.all("authentication-results")
     if not fields:
@@ -107,6 +106,8 @@ def own_results(message: Message, facts: Facts, policy: Policy) -> str | None:
             continue
         if host in facts.own_names:
             return f"Authentication-Results of {host}"
+        if host == facts.ehlo:
+            continue
         holder = _holder(host, facts)
         if holder not in ("", customer.id) and field.start < below and not facts.credential.forwarding:
             return f"Authentication-Results of {host[:255]}, of another customer"
@@ -170,9 +171,12 @@ def trace_is_there(message: Message, facts: Facts, policy: Policy) -> str | None
     fix="Take out Received fields that your software makes up, and write the Date when the message is written.",
 )  # fmt: skip
 def one_story(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """What was received from us has our line below it, and nothing is received a day before its Date."""
+    """What was received from us has our line below it, a host under our name bears no id that is not ours, and nothing
+    is received a day before its Date."""
     hops = message.trace
     for number, hop in enumerate(hops, 1):
+        if hop.by not in facts.own_names and is_within(hop.by, facts.own_names) and _claims_id(hop, facts):
+            return f"Received field {number} by {hop.by[:255]}: the id is not ours"
         if hop.sender in facts.own_names and not is_within(hop.by, facts.own_names):
             below = hops[number].by if number < len(hops) else ""
             if not is_within(below, facts.own_names):
@@ -197,6 +201,11 @@ def _chain(message: Message, facts: Facts) -> Iterator[Hop]:
         yield hop
         if hop.entry or _is_ours(hop, facts):
             return
+
+
+def _claims_id(hop: Hop, facts: Facts) -> bool:
+    """Whether its id has the form of ours, and we did not make it."""
+    return bool(facts.trace_key) and _OWN_ID.match(hop.id) is not None and not _is_ours(hop, facts)
 
 
 def _is_ours(hop: Hop, facts: Facts) -> bool:

@@ -147,8 +147,13 @@ def _ask(
     if not settings.dns.servers:
         return {}
 
+    try:
+        resolver = make_resolver(settings.dns.servers)
+    except OSError as error:
+        fail(str(error), 2)
+
     async def ask() -> Mapping[str, DomainState]:
-        names = DomainNames(make_resolver(settings.dns.servers), asyncio.get_running_loop().time)
+        names = DomainNames(resolver, asyncio.get_running_loop().time)
         try:
             return await names.states(domains_of(Message(data), path, recipients))
         finally:
