@@ -60,10 +60,17 @@ class Checked:
     help="Reverse-path; by default the first mailbox of From. '<>' is the null one.",
 )
 @click.option("--rcpt", "recipients", metavar="ADDRESS", multiple=True, help="A recipient; may be given several times.")
+@click.option("--ehlo", metavar="NAME", default="", help="The name that the customer's server greets with.")
 @json_option
 @config_option
 def command(
-    file: Path, customer: str, mail_from: str | None, recipients: tuple[str, ...], as_json: bool, settings: Settings
+    file: Path,
+    customer: str,
+    mail_from: str | None,
+    recipients: tuple[str, ...],
+    ehlo: str,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Explain the verdict on FILE (an .eml) as if CUSTOMER sent it; nothing is sent and nothing recorded.
 
@@ -92,7 +99,7 @@ def command(
             {domain: each.customer.id for each in stores.customers.list() for domain in each.customer.domains},
         )
         domains = _ask(settings, path, to, data)
-        checked = judge(stored, policy, path, to, data, size, house=house, domains=domains)
+        checked = judge(stored, policy, path, to, data, size, house=house, ehlo=ehlo, domains=domains)
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -110,6 +117,7 @@ def judge(
     size: int = 0,
     *,
     house: House,
+    ehlo: str = "",
     domains: Mapping[str, DomainState] | None = None,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
@@ -123,7 +131,7 @@ def judge(
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
     identity = Identity(Entry(customer, stored.standing, rules), customer.credentials[0], "none")
-    facts = gather(identity, path, recipients, utc_now(), house)
+    facts = gather(identity, path, recipients, utc_now(), house, ehlo)
     facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)

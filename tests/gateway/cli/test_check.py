@@ -124,6 +124,18 @@ def test_wrong_use_is_2_and_says_what_to_do(installation: Installation, tmp_path
 # Through both
 
 
+def test_the_name_that_the_server_greets_with_is_the_customers(installation: Installation) -> None:
+    text = "Received: from x by mx.hoster.example with ESMTP id 1; Fri, 20 Nov 2020 09:59:00 +0000\n" + CLEAN
+    assert "TRACE-UPSTREAM  (observe, clause MOD-2.5d)" in check(installation, text).stdout
+    assert "TRACE" not in check(installation, text, "--ehlo", "MX.Hoster.Example").stdout
+
+
+def test_results_in_the_operators_name_are_refused(installation: Installation) -> None:
+    result = check(installation, "Authentication-Results: gw.example; spf=pass\n" + CLEAN)
+    assert result.exit_code == 1
+    assert "TRACE-RESULTS  (reject, clause MOD-2.5b)" in result.stdout
+
+
 def messages() -> Iterator[Case]:
     """The rule cases, what the edge refuses, and what becomes of both when octets are changed."""
     clean = CLEAN.replace("\n", "\r\n").encode()
