@@ -165,10 +165,34 @@ class Ledger(Frozen):
         return self
 
 
-class Dns(Frozen):
-    """Resolvers; none in this version."""
+def split_nameserver(text: str) -> tuple[str, int]:
+    """An address, or `address:port` or `[v6]:port`, as (address, port), 53 by default; raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(text)), 53
+    except ValueError:
+        pass
+    try:
+        host, port = split_address(text)
+        return str(ipaddress.ip_address(host)), port
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither 'system' alone nor a resolver's address, such as '192.0.2.53' or '[2001:db8::53]:53'"
+        ) from None
 
-    servers: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+
+class Dns(Frozen):
+    """Resolvers. Without any there are no facts about domain names, and the rules that need them find nothing."""
+
+    servers: Annotated[tuple[str, ...], Field(max_length=8)] = ()
+    """`system` alone, or addresses; they are tried in order."""
+
+    @field_validator("servers")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value != ("system",):
+            for each in value:
+                split_nameserver(each)
+        return value
 
 
 class Http(Frozen):

@@ -143,6 +143,11 @@ class Secrets:
         return base64.b32encode(hmac.digest(self.mac_key, text, "sha256")[:20]).decode("ascii").lower()
 
     @property
+    def trace_key(self) -> bytes:
+        """For the ids of our Received fields (HMAC-SHA-256): by it a message that was here before is known again."""
+        return hmac.digest(self.mac_key, b"postern received id 1", "sha256")
+
+    @property
     def personal_keys(self) -> "PersonalKeys":
         """What derives the keys of personal fields in the consent registry."""
         return PersonalKeys(hmac.digest(self.wrapping_secret, b"postern personal fields 1", "sha256"))

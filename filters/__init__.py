@@ -1,6 +1,6 @@
 """What is wrong with a message: pure rules and the engine that asks them."""
 
-from filters import headers, identity
+from filters import domains, headers, identity, trace
 from filters.model import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -16,5 +16,18 @@ RULES: tuple[Rule, ...] = (
     identity.report_host,
     identity.no_marketing_under_null,
     identity.marked_under_null,
+    trace.declared_upstreams,
+    trace.own_ids,
+    trace.own_results,
+    trace.few_own_lines,
+    trace.times_in_order,
+    trace.trace_is_there,
+    trace.one_story,
+    domains.sender_exists,
+    domains.sender_has_no_null_mx,
+    domains.sender_can_receive,
+    domains.recipients_exist,
+    domains.recipients_have_no_null_mx,
+    domains.recipients_can_receive,
 )
 """Every rule there is, in the order in which they are asked and recorded."""

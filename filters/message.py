@@ -13,6 +13,7 @@ from mmap import mmap
 from typing import Literal, NamedTuple
 
 from consent.address import Address, AddressError
+from filters.received import Hop, read
 
 _NAME = re.compile(rb"[!-9;-~]+\Z")
 _PLAIN_FIELD = re.compile(rb"([!-9;-~]++):([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n")
@@ -99,6 +100,11 @@ class Message:
         for field in self.fields:
             found.setdefault(field.name, []).append(field)
         return found
+
+    @cached_property
+    def trace(self) -> tuple[Hop, ...]:
+        """The Received fields, read, from top to bottom."""
+        return tuple(read(field.unfolded, field.start) for field in self.all("received"))
 
     @cached_property
     def message_id(self) -> str:

@@ -18,7 +18,7 @@ from consent.address import Address
 if TYPE_CHECKING:
     from filters.message import Message
 
-__all__ = ["Action", "Facts", "Finding", "Outcome", "Phase", "Reply", "Rule", "Verdict", "rule"]
+__all__ = ["Action", "DomainState", "Facts", "Finding", "Outcome", "Phase", "Reply", "Rule", "Verdict", "rule"]
 
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
@@ -78,6 +78,19 @@ class Phase(Enum):
     DATA = "data"
 
 
+class DomainState(Enum):
+    """What the DNS definitely says about a domain and mail. A domain that it said nothing about has no state."""
+
+    TAKES_MAIL = "takes mail"
+    """It has an MX, or without one an address (RFC 5321 section 5.1)."""
+    ABSENT = "absent"
+    """NXDOMAIN: neither it nor anything under it exists."""
+    NULL_MX = "null MX"
+    """It says that it takes none (RFC 7505)."""
+    DEAF = "deaf"
+    """It exists and has neither MX nor address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that rules may know besides the message and the policy, gathered before they run."""
@@ -88,8 +101,16 @@ class Facts:
     reverse_path: Address | None
     """None is the null reverse-path `<>` (RFC 5321 section 4.5.5)."""
     recipients: tuple[Address, ...] = ()
+    ehlo: str = ""
+    """The name the customer's server greeted us with, in lower case."""
+    own_names: frozenset[str] = frozenset()
+    """Our host name and the operator's domains, in lower case."""
+    trace_key: bytes = field(default=b"", repr=False)
+    """For the check in the ids of our Received fields (`filters.trace.own_id`)."""
     holders: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Every domain that a customer holds -> that customer's id."""
+    domains: Mapping[str, DomainState] = field(default_factory=dict)
+    """What the DNS says about the domains of sender and recipients, as far as it answered in time."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -30,6 +30,7 @@ from gateway.jobs import Jobs
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics, exposition
+from gateway.names import DomainNames
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
 from gateway.pipeline import Pipeline
@@ -84,6 +85,7 @@ class Gateway:
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
         self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
+        self.names: DomainNames | None = None
         self.hops: dict[str, NextHop] = {}
         self.retiring: set[asyncio.Task[None]] = set()
         """Next hops that a change of settings has replaced, until the mail that is with them has ended."""
@@ -134,6 +136,9 @@ class Gateway:
     async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
         """Next hops, and the edge, which does not listen yet."""
         loop = asyncio.get_running_loop()
+        self.names = DomainNames.open(self.settings.dns.servers, loop.time)
+        if self.names is not None:
+            stack.push_async_callback(self.names.close)
         self.hops = {hop.name: self.make_hop(hop) for hop in self.settings.next_hops}
         stack.push_async_callback(self.ledger.close)
         await self.ledger.open()
@@ -210,6 +215,8 @@ class Gateway:
             budget=budget,
             metrics=self.metrics,
             clock=self.clock,
+            trace_key=self.stores.secrets.trace_key,
+            names=self.names,
         )
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:

@@ -39,7 +39,9 @@ from filters.model import Finding, Outcome, Phase, Reply, Verdict
 from gateway.audit.journal import Journal
 from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity
+from gateway.facts import House, own_names
 from gateway.metrics import Metrics
+from gateway.names import DomainNames
 from gateway.nexthop import NextHop
 from gateway.repeats import Repeats
 from gateway.smtp import parameters, replies
@@ -69,14 +71,18 @@ class Pipeline:
         budget: Budget,
         metrics: Metrics,
         clock: Callable[[], datetime],
+        trace_key: bytes,
+        names: DomainNames | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
-        self.own_names = frozenset((hostname.lower(), *(domain.lower() for domain in operator.domains)))
+        self.own_names = own_names(hostname, operator.domains)
         self.profile = operator.profile
         self.desk = Desk(operator)
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.clock = budget, metrics, clock
         self.policy_digest = policy.digest
+        self.trace_key, self.names = trace_key, names
+        self.house = House(self.own_names, trace_key, directory.holders)
 
     @property
     def size_limit(self) -> int:

@@ -103,8 +103,14 @@ class Transaction:
 
     def facts(self) -> Facts:
         """The facts as they stand now."""
-        holders = self._pipeline.directory.holders
-        return facts.gather(self._identity, self._path.address, tuple(self.recipients), self._now, holders)
+        return facts.gather(
+            self._identity,
+            self._path.address,
+            tuple(self.recipients),
+            self._now,
+            self._pipeline.house,
+            self._client.ehlo,
+        )
 
     async def rcpt(self, path: Path) -> Reply:
         """RCPT: the worse of our answer and the next hop's."""
@@ -202,7 +208,8 @@ class Transaction:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
-            verdict = evaluate(rules, message, self.facts(), pipeline.policy)
+            known = await facts.with_domains(self.facts(), message, pipeline.names if rules else None)
+            verdict = evaluate(rules, message, known, pipeline.policy)
             if verdict.refused:
                 verdict = self._with_refused(verdict)
         pipeline.metrics.decided(verdict)
@@ -219,6 +226,7 @@ class Transaction:
             self._protocol(),
             self.reference,
             pipeline.clock(),
+            pipeline.trace_key,
         )
         change = transform.change(message, trace, pipeline.own_names)
         if self._to_desk:

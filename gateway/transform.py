@@ -4,7 +4,7 @@ The bytes are sacred (design decision 7): nothing is parsed and written again, t
 change stands in the audit record by the text that is returned here.
 """
 
-import re
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +13,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from filters.message import Field, Message
+from filters.trace import authserv_id, own_id
 
 REMOVED = ("bcc", "return-path")
 """Fields that never leave: Bcc names hidden recipients, Return-Path is the last MTA's (RFC 5321 section 4.4)."""
-
-
-_PART = re.compile(rb"\\.|[()]|[^()\\]++|\\", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,8 @@ class Trace:
     """The `with` protocol type, such as ESMTPSA (RFC 3848, RFC 6531 section 4.3)."""
     reference: str
     time: datetime
+    key: bytes = dataclasses.field(default=b"", repr=False)
+    """For the check in the id: by it we know our own line again (`filters.trace`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def received(trace: Trace) -> bytes:
     literal = f"IPv6:{trace.address}" if ":" in trace.address else trace.address
     return (
         f"Received: from {trace.ehlo} ([{literal}])\r\n"
-        f"\tby {trace.hostname} with {trace.protocol} id {trace.reference};\r\n"
+        f"\tby {trace.hostname} with {trace.protocol} id {own_id(trace.key, trace.hostname, trace.reference)};\r\n"
         f"\t{date_time(int(trace.time.timestamp()))}\r\n"
     ).encode("ascii", "backslashreplace")
 
@@ -95,21 +95,4 @@ def _claims(field: Field, own_names: frozenset[str]) -> bool:
     """Whether it is an Authentication-Results field in our name."""
     if field.name != "authentication-results":
         return False
-    words = _without_comments(field.unfolded).partition(b";")[0].replace(b'"', b" ").split()
-    return bool(words) and words[0].lower().decode("ascii", "replace") in own_names
-
-
-def _without_comments(text: bytes) -> bytes:
-    """Without comments, nested ones and those with quoted pairs too (RFC 5322 section 3.2.2)."""
-    kept, depth = bytearray(), 0
-    for found in _PART.finditer(text):
-        part = found[0]
-        if part == b"(":
-            depth += 1
-        elif part == b")" and depth:
-            depth -= 1
-        elif not depth:
-            kept += part
-            continue
-        kept += b" "
-    return bytes(kept)
+    return authserv_id(field.unfolded) in own_names

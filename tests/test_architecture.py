@@ -31,7 +31,6 @@ DOORS = {
     "fastapi": ("gateway/http/",),
     "starlette": ("gateway/http/",),
     "uvicorn": ("gateway/http/",),
-    "dns": ("gateway/domain_token.py",),
     "dkim": ("filters/signatures.py",),
     "email_validator": ("consent/address.py",),
     "cryptography": ("consent/keys.py", "consent/unsubscribe.py", "gateway/sign.py", "gateway/smtp/"),
@@ -43,6 +42,7 @@ DOORS = {
     "jinja2": ("consent/proof.py",),
     "msgspec": ("consent/", "gateway/"),
     "psycopg": ("consent/",),
+    "dns": ("gateway/domain_token.py", "gateway/names.py"),
     "python_multipart": ("gateway/http/",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))

@@ -1,10 +1,10 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
+import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import click
 
@@ -14,7 +14,7 @@ from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
 from filters.engine import UnknownRule, bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Finding, Outcome, Phase, Verdict
+from filters.model import DomainState, Finding, Outcome, Phase, Verdict
 from gateway.cli.context import (
     checked_policy,
     config_option,
@@ -24,12 +24,14 @@ from gateway.cli.context import (
     printable,
     utc_now,
 )
+from gateway.directory import Entry, Identity
+from gateway.facts import House, domains_of, gather, own_names
+from gateway.names import DomainNames, make_resolver
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
 
 _UNBOUNDED = 1 << 40
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,17 @@ class Checked:
     help="Reverse-path; by default the first mailbox of From. '<>' is the null one.",
 )
 @click.option("--rcpt", "recipients", metavar="ADDRESS", multiple=True, help="A recipient; may be given several times.")
+@click.option("--ehlo", metavar="NAME", default="", help="The name that the customer's server greets with.")
 @json_option
 @config_option
 def command(
-    file: Path, customer: str, mail_from: str | None, recipients: tuple[str, ...], as_json: bool, settings: Settings
+    file: Path,
+    customer: str,
+    mail_from: str | None,
+    recipients: tuple[str, ...],
+    ehlo: str,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Explain the verdict on FILE (an .eml) as if CUSTOMER sent it; nothing is sent and nothing recorded.
 
@@ -75,16 +84,22 @@ def command(
     Example:  postern check newsletter.eml --customer acme --rcpt bob@example.org
     """
     policy = checked_policy(settings)
-    customers = open_stores(settings).customers
+    stores = open_stores(settings)
     try:
-        stored = customers.get(customer)
+        stored = stores.customers.get(customer)
     except UnknownCustomer as error:
         fail(f"{error}; see: postern customers list", 2)
     data, size = _read(file, policy.message.max_bytes)
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        checked = judge(stored, policy, path, to, data, size, holders=customers.holders())
+        house = House(
+            own_names(settings.hostname, settings.operator.domains),
+            stores.secrets.trace_key,
+            stores.customers.holders(),
+        )
+        domains = _ask(settings, path, to, data)
+        checked = judge(stored, policy, path, to, data, size, house=house, ehlo=ehlo, domains=domains)
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -101,11 +116,13 @@ def judge(
     data: bytes,
     size: int = 0,
     *,
-    holders: Mapping[str, str] = _NONE,
+    house: House,
+    ehlo: str = "",
+    domains: Mapping[str, DomainState] | None = None,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning; `holders` are those of all domains.
+    `size` is the message's in octets where `data` is only its beginning.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
     """
@@ -113,7 +130,9 @@ def judge(
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
-    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients, holders)
+    identity = Identity(Entry(customer, stored.standing, rules), customer.credentials[0], "none")
+    facts = gather(identity, path, recipients, utc_now(), house, ehlo)
+    facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
     whole = evaluate(rules, message, facts, policy)
@@ -127,6 +146,28 @@ def judge(
     if at_mail.decisive:
         return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))
     return Checked(whole, "DATA")
+
+
+def _ask(
+    settings: Settings, path: Address | None, recipients: tuple[Address, ...], data: bytes
+) -> Mapping[str, DomainState]:
+    """What the DNS says, where [dns] servers names somebody to ask."""
+    if not settings.dns.servers:
+        return {}
+
+    try:
+        resolver = make_resolver(settings.dns.servers)
+    except OSError as error:
+        fail(str(error), 2)
+
+    async def ask() -> Mapping[str, DomainState]:
+        names = DomainNames(resolver, asyncio.get_running_loop().time)
+        try:
+            return await names.states(domains_of(Message(data), path, recipients))
+        finally:
+            await names.close()
+
+    return asyncio.run(ask())
 
 
 _UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())

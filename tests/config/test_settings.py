@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from config.files import ConfigError
-from config.settings import Settings, is_loopback, load_settings, split_address
+from config.settings import Dns, Settings, is_loopback, load_settings, split_address, split_nameserver
 
 DESIGN = """
 hostname = "gw.example"
@@ -132,3 +133,26 @@ def test_balancers_are_addresses_or_networks(file: Path) -> None:
 def test_settings_are_frozen(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.model_validate(load_settings(file).model_dump()).hostname = "x"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "nameserver"),
+    [("192.0.2.53", ("192.0.2.53", 53)), ("192.0.2.53:5353", ("192.0.2.53", 5353)), ("2001:db8::53", ("2001:db8::53", 53)),
+     ("[2001:DB8::53]:5353", ("2001:db8::53", 5353))],
+)  # fmt: skip
+def test_a_resolver_is_an_address_with_or_without_port(text: str, nameserver: tuple[str, int]) -> None:
+    assert split_nameserver(text) == nameserver
+    assert Dns(servers=(text,)).servers == (text,)
+
+
+@pytest.mark.parametrize(
+    "servers", [("ns.example",), ("ns.example:53",), ("",), ("192.0.2.53:99999",), ("system", "192.0.2.53")]
+)
+def test_what_is_no_resolver_is_refused(servers: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="neither 'system' alone nor a resolver"):
+        Dns(servers=servers)
+
+
+def test_the_systems_resolvers_and_none_are_said_so() -> None:
+    assert Dns(servers=("system",)).servers == ("system",)
+    assert Dns().servers == ()

@@ -245,8 +245,9 @@ def test_a_commitment_fixes_name_and_value_apart(secrets: Secrets) -> None:
 
 
 def test_keys_of_the_registry_are_derived_and_shown_nowhere(secrets: Secrets) -> None:
-    assert len(secrets.chain_key) == 32
+    assert len(secrets.chain_key) == len(secrets.trace_key) == 32
+    assert secrets.trace_key not in (secrets.mac_key, secrets.chain_key)
     assert secrets.chain_key not in (secrets.mac_key, secrets.personal_keys.secret)
     shown = repr(secrets) + repr(secrets.personal_keys)
-    for key in (secrets.chain_key, secrets.personal_keys.secret):
+    for key in (secrets.chain_key, secrets.trace_key, secrets.personal_keys.secret):
         assert repr(key) not in shown

@@ -66,6 +66,16 @@ def test_a_username_may_move_from_one_customer_to_another_in_one_change() -> Non
     assert found.entry.customer.id == "other"
 
 
+def test_who_holds_a_domain_is_followed_through_every_change() -> None:
+    made = directory(stored("acme", domains=["acme.example", "shop.example"]), stored("other"))
+    holders = made.holders
+    assert holders == {"acme.example": "acme", "shop.example": "acme", "other.example": "other"}
+    made.update([stored("other", domains=["other.example", "shop.example"]), stored("acme")])
+    assert holders == {"acme.example": "acme", "shop.example": "other", "other.example": "other"}
+    made.update([stored("other")])
+    assert holders == {"acme.example": "acme", "other.example": "other"}
+
+
 def test_an_identity_is_renewed_with_the_new_standing() -> None:
     made = directory(stored("acme", {"username": "app", "password_hash": HASH}))
     before = made.by_username("app")

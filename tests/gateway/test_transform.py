@@ -1,16 +1,26 @@
 """What is changed on the way through: lines on top, exact ranges out, and nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.customers import Credential, Customer
+from config.policy import Policy
 from filters.message import Message
+from filters.model import Facts
+from filters.trace import own_id, own_ids
 from gateway.transform import Trace, change, received
 
-TRACE = Trace("client.example", "192.0.2.1", "gw.example", "ESMTPSA", "REF", datetime(2026, 11, 20, 10, tzinfo=UTC))
-RECEIVED = b"Received: from client.example ([192.0.2.1])\r\n\tby gw.example with ESMTPSA id REF;\r\n\tFri, 20 Nov 2026 10:00:00 +0000\r\n"
+TIME = datetime(2026, 11, 20, 10, tzinfo=UTC)
+TRACE = Trace("client.example", "192.0.2.1", "gw.example", "ESMTPSA", "REF", TIME, b"key")
+ID = own_id(b"key", "gw.example", "REF").encode()
+RECEIVED = (
+    b"Received: from client.example ([192.0.2.1])\r\n\tby gw.example with ESMTPSA id " + ID + b";\r\n"
+    b"\tFri, 20 Nov 2026 10:00:00 +0000\r\n"
+)
 WHOLE = b"Date: x\r\nMessage-ID: <1>\r\n"
 OWN = ("gw.example",)
 
@@ -22,6 +32,17 @@ def sent(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 def test_received_names_no_recipient_and_has_a_numeric_zone() -> None:
     assert received(TRACE) == RECEIVED
+
+
+def test_our_line_is_known_again_by_its_key() -> None:
+    message = Message(
+        received(replace(TRACE, reference="01KAGV0000AAAAAAAAAAAAAAA1")) + b"From: ann@acme.example\r\n\r\n"
+    )
+    customer = Customer(id="acme", name="Acme", domains=("acme.example",))
+    credential = Credential(networks=("192.0.2.1/32",))
+    for key, found in ((b"key", False), (b"another", True)):
+        facts = Facts(TIME, customer, credential, None, own_names=frozenset(OWN), trace_key=key)
+        assert (own_ids.check(message, facts, Policy()) is not None) is found
 
 
 def test_an_ipv6_peer_is_an_address_literal() -> None:

@@ -4,13 +4,17 @@
 expect HDR-FROM            the codes of all findings, in order of RULES; or: expect none
 mail-from bounce@acme.example        optional; `<>` is the null reverse-path
 domains acme.example news.acme.example
+upstreams relay.example              of the customer
+forwarding                           the credential may forward
+customer report_from = ["web01.acme.example"]        a line of the customer's TOML; it may stand several times
+credential domains = ["acme.example"]        the same of the credential's
+held brand.example brand   a domain that another customer holds; without one: the operator; may stand several times
+ehlo mail.host.example     what its server greets us with
+dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
 mode observe
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
-customer upstreams = ["web01.acme.example"]        a line of the customer's TOML; it may stand several times
-credential domains = ["acme.example"]        the same of the credential's
-held brand.example         domains that other customers hold
 escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the message are read
 
 Here the message begins; each line ends in CRLF. It ends before the next line that starts with "== ".
@@ -28,10 +32,14 @@ from config.policy import Action, Policy
 from consent.address import Address
 from filters.engine import bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Verdict
+from filters.model import DomainState, Facts, Verdict
 
 CASES = Path(__file__).parents[1] / "cases"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+TRACE_KEY = b"a key that only the tests have ..."
+"""The ids that stand in cases/trace.txt were made with it."""
+HOLDERS = {"other.example": "other"}
+"""Who holds a domain whatever the case says."""
 
 
 @dataclass
@@ -44,12 +52,14 @@ class Case:
     mail_from: str = "bounce@acme.example"
     domains: tuple[str, ...] = ("acme.example", "news.acme.example")
     actions: dict[str, Action] = field(default_factory=dict)
+    ehlo: str = "client.acme.example"
+    dns: dict[str, DomainState] = field(default_factory=dict)
     mode: str = "enforce"
     outcome: str = ""
     evidence: str = ""
     customer: str = ""
     credential: str = ""
-    held: tuple[str, ...] = ()
+    held: list[tuple[str, str]] = field(default_factory=list)
     message: bytes = b""
 
     def sender(self, shown: Mapping[str, Any]) -> Customer:
@@ -69,10 +79,21 @@ class Case:
     def verdict(self) -> Verdict:
         """What the engine decides."""
         customer = self.sender({"username": "acme-app", "password_hash": "$argon2id$x"})
-        credential = customer.credentials[0]
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
-        holders = dict.fromkeys(customer.domains, "acme") | dict.fromkeys(self.held, "brand")
-        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),), holders)
+        facts = Facts(
+            NOW,
+            customer,
+            customer.credentials[0],
+            path,
+            (Address.parse("bob@recipient.example"),),
+            ehlo=self.ehlo,
+            own_names=frozenset(("gw.example",)),
+            trace_key=TRACE_KEY,
+            holders=HOLDERS
+            | {domain: holder for domain, holder in self.held if holder}
+            | dict.fromkeys(customer.domains, "acme"),
+            domains=self.dns,
+        )
         policy = Policy()
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
@@ -85,29 +106,50 @@ def read_cases(path: Path) -> Iterator[Case]:
         case, escapes = Case(title.split("  #")[0].strip(), path.stem), False
         for line in head.splitlines():
             word, _, value = line.partition(" ")
-            value = value.strip()
-            if word == "expect":
-                case.expect = () if value == "none" else tuple(value.split())
-            elif word in ("mail-from", "outcome", "evidence", "mode"):
-                setattr(case, word.replace("-", "_"), value)
-            elif word == "domains":
-                case.domains = tuple(value.split())
-            elif word == "action":
-                code, _, action = value.partition("=")
-                case.actions[code] = Action(action)
-            elif word == "held":
-                case.held = tuple(value.split())
-            elif word in ("customer", "credential"):
-                setattr(case, word, f"{getattr(case, word)}{value}\n")
-            elif word == "escapes":
+            if word == "escapes":
                 escapes = True
-            elif word and not word.startswith("#"):
+            elif word and not word.startswith("#") and not (_say(case, word, value.strip()) or _add(case, word, value)):
                 raise ValueError(f"{path.name}: {title!r}: unknown directive {word!r}")
         raw = (text.rstrip("\n") + "\n").replace("\n", "\r\n").encode("utf-8")
         case.message = (
             raw.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1") if escapes else raw
         )
         yield case
+
+
+def _say(case: Case, word: str, value: str) -> bool:
+    """A directive that says one thing; whether it is one."""
+    if word == "expect":
+        case.expect = () if value == "none" else tuple(value.split())
+    elif word in ("mail-from", "outcome", "evidence", "mode", "ehlo"):
+        setattr(case, word.replace("-", "_"), value)
+    elif word == "domains":
+        case.domains = tuple(value.split())
+    elif word == "upstreams":
+        case.customer += f"upstreams = {value.split()}\n"
+    elif word == "forwarding":
+        case.credential += "forwarding = true\n"
+    else:
+        return False
+    return True
+
+
+def _add(case: Case, word: str, value: str) -> bool:
+    """A directive that may stand several times; whether it is one."""
+    if word in ("customer", "credential"):
+        setattr(case, word, f"{getattr(case, word)}{value.strip()}\n")
+    elif word == "held":
+        domain, _, holder = value.strip().partition(" ")
+        case.held.append((domain, holder.strip()))
+    elif word == "dns":
+        domain, _, state = value.strip().partition("=")
+        case.dns[domain] = DomainState[state]
+    elif word == "action":
+        code, _, action = value.strip().partition("=")
+        case.actions[code] = Action(action)
+    else:
+        return False
+    return True
 
 
 def all_cases() -> list[Case]:

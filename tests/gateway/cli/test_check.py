@@ -125,6 +125,18 @@ def test_wrong_use_is_2_and_says_what_to_do(installation: Installation, tmp_path
 # Through both
 
 
+def test_the_name_that_the_server_greets_with_is_the_customers(installation: Installation) -> None:
+    text = "Received: from x by mx.hoster.example with ESMTP id 1; Fri, 20 Nov 2020 09:59:00 +0000\n" + CLEAN
+    assert "TRACE-UPSTREAM  (observe, clause MOD-2.5d)" in check(installation, text).stdout
+    assert "TRACE" not in check(installation, text, "--ehlo", "MX.Hoster.Example").stdout
+
+
+def test_results_in_the_operators_name_are_refused(installation: Installation) -> None:
+    result = check(installation, "Authentication-Results: gw.example; spf=pass\n" + CLEAN)
+    assert result.exit_code == 1
+    assert "TRACE-RESULTS  (reject, clause MOD-2.5b)" in result.stdout
+
+
 def messages() -> Iterator[Case]:
     """The rule cases, what the edge refuses, and what becomes of both when octets are changed."""
     clean = CLEAN.replace("\n", "\r\n").encode()
@@ -189,16 +201,22 @@ async def over_smtp(gateway: Gateway, case: Case) -> tuple[str, str]:
         writer.close()
 
 
+def holders(case: Case) -> list[Customer]:
+    """The other customers of a case."""
+    held = {holder: [domain for domain, each in case.held if each == holder] for _, holder in case.held if holder}
+    return [Customer(id=each, name=each, domains=tuple(domains)) for each, domains in held.items()]
+
+
 async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
     network = {"networks": ["127.0.0.2/32"]}
     async with running(tmp_path, customers=[OTHER], policy=POLICY) as (gateway, _, _):
         store = gateway.stores.customers
         for case in messages():
-            others = [Customer(id="brand", name="Brand", domains=case.held)] if case.held else []
-            store.apply([case.sender(network), *others], gateway.clock())
+            store.apply([case.sender(network), *holders(case)], gateway.clock())
             gateway.changes.load()
             path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
-            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message, holders=store.holders())
+            house = gateway.edge.pipeline.house
+            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message, house=house)
             assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
 
 
@@ -209,5 +227,6 @@ async def test_check_says_what_smtp_answers_a_suspended_customer(tmp_path: Path)
         store.suspend("acme", "phishing", gateway.clock())
         gateway.changes.load()
         case = next(messages())
-        checked = judge(store.get("acme"), Policy(), Address.parse(case.mail_from), (BOB,), case.message)
+        path, house = Address.parse(case.mail_from), gateway.edge.pipeline.house
+        checked = judge(store.get("acme"), Policy(), path, (BOB,), case.message, house=house)
         assert (checked.answered, checked.reply) == await over_smtp(gateway, case)
