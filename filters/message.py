@@ -13,6 +13,7 @@ from mmap import mmap
 from typing import Literal, NamedTuple
 
 from consent.address import Address, AddressError
+from filters import shown
 
 _NAME = re.compile(rb"[!-9;-~]+\Z")
 _PLAIN_FIELD = re.compile(rb"([!-9;-~]++):([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n")
@@ -67,6 +68,7 @@ class Message:
     def __init__(self, raw: bytes | mmap) -> None:
         self.raw = raw
         self._mailboxes: dict[str, tuple[Address, ...] | None] = {}
+        self._shown: dict[str, tuple[shown.Mailbox, ...]] = {}
 
     @cached_property
     def body_start(self) -> int:
@@ -113,6 +115,12 @@ class Message:
         if name not in self._mailboxes:
             self._mailboxes[name] = self._read_mailboxes(name)
         return self._mailboxes[name]
+
+    def shown(self, name: str) -> tuple[shown.Mailbox, ...]:
+        """The mailboxes in all fields of a name as readers see them, well formed or not."""
+        if name not in self._shown:
+            self._shown[name] = tuple(each for field in self.all(name) for each in shown.mailboxes(field.unfolded))
+        return self._shown[name]
 
     def _read_mailboxes(self, name: str) -> tuple[Address, ...] | None:
         fields = self.all(name)

@@ -88,6 +88,8 @@ class Facts:
     reverse_path: Address | None
     """None is the null reverse-path `<>` (RFC 5321 section 4.5.5)."""
     recipients: tuple[Address, ...] = ()
+    held: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The domains of the operator and of all customers, by what they look like: `filters.likeness.Holders.view`."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from config.customers import Credential, Customer, Standing
 from config.policy import Policy
+from config.settings import Settings
 from consent.customers import StoredCustomer
 from filters.engine import Bound, bind
+from filters.likeness import Holders
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -34,11 +36,21 @@ class Identity:
     """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
 
 
+def operators_domains(settings: Settings) -> tuple[str, ...]:
+    """Names that are the operator's own: this gateway's, and those of `operator.domains`."""
+    return tuple(name.lower().rstrip(".") for name in (settings.hostname, *settings.operator.domains))
+
+
 class Directory:
     """Customers by id, username, network and certificate."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, operator: Iterable[str] = ()) -> None:
+        """`operator`: the operator's own domains, which no customer's may look like."""
         self.policy = policy
+        self.holders = Holders()
+        """Whose the domains are, by what they look like."""
+        self._operator = tuple(operator)
+        self.holders.add("", self._operator)
         self._entries: dict[str, Entry] = {}
         self._usernames: dict[str, tuple[str, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
@@ -54,6 +66,7 @@ class Directory:
             self._forget(entry.customer.id)
         for entry in entries:
             self._entries[entry.customer.id] = entry
+            self.holders.add(entry.customer.id, entry.customer.domains)
             for credential in entry.customer.credentials:
                 held = (entry.customer.id, credential.name)
                 if credential.username:
@@ -65,9 +78,12 @@ class Directory:
                     table = self._networks.setdefault((network.version, network.prefixlen), {})
                     table[int(network.network_address)] = held
 
-    def rebind(self, policy: Policy) -> None:
-        """Another policy holds from now on, for all customers."""
+    def rebind(self, policy: Policy, operator: Iterable[str] = ()) -> None:
+        """Another policy holds from now on, for all customers; and these domains are the operator's."""
         self.policy = policy
+        self.holders.remove("", self._operator)
+        self._operator = tuple(operator)
+        self.holders.add("", self._operator)
         for customer, entry in self._entries.items():
             self._entries[customer] = Entry(entry.customer, entry.standing, bind(policy, entry.customer.actions))
 
@@ -75,6 +91,7 @@ class Directory:
         old = self._entries.pop(customer, None)
         if old is None:
             return
+        self.holders.remove(customer, old.customer.domains)
         for credential in old.customer.credentials:
             if credential.username and self._usernames.get(credential.username.lower(), ("",))[0] == customer:
                 del self._usernames[credential.username.lower()]

@@ -1,5 +1,6 @@
 """Facts: everything the rules may know, asked of the stores in one step before any rule runs (hop 4)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from consent.address import Address
@@ -7,6 +8,15 @@ from filters.model import Facts
 from gateway.directory import Identity
 
 
-def gather(identity: Identity, reverse_path: Address | None, recipients: tuple[Address, ...], now: datetime) -> Facts:
-    """The facts about one transaction. What the directory knows is in memory: nothing is waited for."""
-    return Facts(now, identity.entry.customer, identity.credential, reverse_path, recipients)
+def gather(
+    identity: Identity,
+    reverse_path: Address | None,
+    recipients: tuple[Address, ...],
+    now: datetime,
+    held: Mapping[str, Mapping[str, str]],
+) -> Facts:
+    """The facts about one transaction. What the directory knows is in memory: nothing is waited for.
+
+    `held`: whose the domains are, `Directory.holders.view`.
+    """
+    return Facts(now, identity.entry.customer, identity.credential, reverse_path, recipients, held=held)

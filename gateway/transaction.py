@@ -103,7 +103,8 @@ class Transaction:
 
     def facts(self) -> Facts:
         """The facts as they stand now."""
-        return facts.gather(self._identity, self._path.address, tuple(self.recipients), self._now)
+        held = self._pipeline.directory.holders.view
+        return facts.gather(self._identity, self._path.address, tuple(self.recipients), self._now, held)
 
     async def rcpt(self, path: Path) -> Reply:
         """RCPT: the worse of our answer and the next hop's."""

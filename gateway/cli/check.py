@@ -1,8 +1,10 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -11,6 +13,7 @@ from config.settings import Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
 from filters.engine import UnknownRule, bind, evaluate
+from filters.likeness import Holders
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Phase, Verdict
 from gateway.cli.context import (
@@ -22,6 +25,7 @@ from gateway.cli.context import (
     printable,
     utc_now,
 )
+from gateway.directory import operators_domains
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
@@ -73,14 +77,19 @@ def command(
     """
     policy = checked_policy(settings)
     try:
-        stored = open_stores(settings).customers.get(customer)
+        customers = open_stores(settings).customers
+        stored = customers.get(customer)
+        holders = Holders()
+        holders.add("", operators_domains(settings))
+        for each in customers.changed_since(0)[1]:
+            holders.add(each.customer.id, each.customer.domains)
     except UnknownCustomer as error:
         fail(f"{error}; see: postern customers list", 2)
     data, size = _read(file, policy.message.max_bytes)
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        checked = judge(stored, policy, path, to, data, size)
+        checked = judge(stored, policy, path, to, data, size, holders.view)
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -96,10 +105,11 @@ def judge(
     recipients: tuple[Address, ...],
     data: bytes,
     size: int = 0,
+    held: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning.
+    `held`: whose the domains are, as in `Facts`. `size` is the message's in octets where `data` is only its beginning.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
     """
@@ -107,7 +117,7 @@ def judge(
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
-    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients)
+    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients, held=held)
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
     whole = evaluate(rules, message, facts, policy)

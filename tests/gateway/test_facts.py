@@ -13,6 +13,7 @@ def test_facts_say_who_sends_to_whom() -> None:
     identity = directory.by_username("app")
     assert identity is not None
     recipients = (Address.parse("bob@recipient.example"),)
-    facts = gather(identity, None, recipients, NOW)
+    facts = gather(identity, None, recipients, NOW, directory.holders.view)
     assert (facts.customer.id, facts.credential.name, facts.reverse_path) == ("acme", "app", None)
     assert (facts.recipients, facts.now) == (recipients, NOW)
+    assert facts.held["acrne.exarnple"] == {"acme.example": "acme"}

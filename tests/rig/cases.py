@@ -5,6 +5,10 @@ expect HDR-FROM            the codes of all findings, in order of RULES; or: exp
 mail-from bounce@acme.example        optional; `<>` is the null reverse-path
 domains acme.example news.acme.example
 action HDR-DATE=observe
+customer brands = ["Acme"]           a key of the customer, as in customers.toml; may stand several times
+credential stream = "bulk"           the same of its credential
+policy addressing.visible_recipients = 10
+held modem.example initech           a domain held by another customer; without one: by the operator
 mode observe
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
@@ -13,6 +17,7 @@ escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the mes
 Here the message begins; each line ends in CRLF. It ends before the next line that starts with "== ".
 """
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +27,7 @@ from config.customers import Credential, Customer
 from config.policy import Action, Policy
 from consent.address import Address
 from filters.engine import bind, evaluate
+from filters.likeness import Holders
 from filters.message import Message
 from filters.model import Facts, Verdict
 
@@ -39,6 +45,10 @@ class Case:
     mail_from: str = "bounce@acme.example"
     domains: tuple[str, ...] = ("acme.example", "news.acme.example")
     actions: dict[str, Action] = field(default_factory=dict)
+    customer: str = ""
+    credential: str = ""
+    policy: str = ""
+    held: list[tuple[str, str]] = field(default_factory=list)
     mode: str = "enforce"
     outcome: str = ""
     evidence: str = ""
@@ -46,13 +56,26 @@ class Case:
 
     def verdict(self) -> Verdict:
         """What the engine decides."""
-        credential = Credential(username="acme-app", password_hash="$argon2id$x")
-        customer = Customer.model_validate(
-            {"id": "acme", "name": "Acme", "domains": self.domains, "mode": self.mode, "actions": self.actions}
+        credential = Credential.model_validate(
+            {"username": "acme-app", "password_hash": "$argon2id$x", **tomllib.loads(self.credential)}
         )
+        customer = Customer.model_validate(
+            {
+                "id": "acme",
+                "name": "Acme",
+                "domains": self.domains,
+                "mode": self.mode,
+                "actions": self.actions,
+                **tomllib.loads(self.customer),
+            }
+        )
+        holders = Holders()
+        holders.add("acme", customer.domains)
+        for domain, holder in self.held:
+            holders.add(holder, (domain,))
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
-        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),))
-        policy = Policy()
+        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),), held=holders.view)
+        policy = Policy.model_validate(tomllib.loads(self.policy))
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
 
@@ -71,6 +94,11 @@ def read_cases(path: Path) -> Iterator[Case]:
                 setattr(case, word.replace("-", "_"), value)
             elif word == "domains":
                 case.domains = tuple(value.split())
+            elif word in ("customer", "credential", "policy"):
+                setattr(case, word, f"{getattr(case, word)}{value}\n")
+            elif word == "held":
+                domain, _, holder = value.partition(" ")
+                case.held.append((domain, holder.strip()))
             elif word == "action":
                 code, _, action = value.partition("=")
                 case.actions[code] = Action(action)

@@ -200,7 +200,8 @@ async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
             store.apply([customer], gateway.clock())
             gateway.changes.load()
             path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
-            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message)
+            held = gateway.directory.holders.view
+            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message, held=held)
             assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
 
 
