@@ -20,8 +20,6 @@ from filters.unseen import reversed_text, unseen
 
 AUTHORS = ("from", "sender")
 """Fields that say who writes."""
-SEEN = ("from", "sender", "reply-to")
-"""Fields that say who writes and who is answered."""
 
 _AROUND = re.compile(r"[\s<>()\[\]{},;:\"'`|/\\]")
 _AFTER_AT = re.compile(r"(?:[^\W_]|[-.\u0300-\u036f\u0900-\u0dff\u0e00-\u0fff])+")
@@ -98,7 +96,8 @@ def brand(message: Message, facts: Facts, policy: Policy) -> str | None:
 )  # fmt: skip
 def brand_word(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A protected brand among other words of a display name, where ADDR-BRAND has not found it: often honest."""
-    return None if _brand(message, facts, policy, whole=True) else _brand(message, facts, policy, whole=False)
+    found = _brand(message, facts, policy, whole=False)
+    return None if found is None or _brand(message, facts, policy, whole=True) else found
 
 
 @rule(
@@ -111,11 +110,10 @@ def executive(message: Message, facts: Facts, policy: Policy) -> str | None:
     listed for them and no other."""
     if not facts.customer.executives:
         return None
-    for name in SEEN:
-        for mailbox in message.shown(name):
-            for number, person in enumerate(facts.customer.executives, 1):
-                if is_person(mailbox.name, person.name) and _plain(mailbox) not in person.addresses:
-                    return f"{name} domain {_cut(mailbox.domain)}, name of executive {number}"
+    for name, mailbox in message.seen:
+        for number, person in enumerate(facts.customer.executives, 1):
+            if is_person(mailbox.name, person.name) and _plain(mailbox) not in person.addresses:
+                return f"{name} domain {_cut(mailbox.domain)}, name of executive {number}"
     return None
 
 
@@ -127,10 +125,10 @@ def executive(message: Message, facts: Facts, policy: Policy) -> str | None:
 def domain_script(message: Message, facts: Facts, policy: Policy) -> str | None:
     """No label of a domain in From, Sender, Reply-To mixes scripts as no language does (UTS 39 section 5.2): no
     registry has such names. Latin beside Han, kana, Hangul and other scripts unlike it is fine."""
-    for name, domain in _domains(message):
-        found = look(domain).mixed
+    for name, mailbox in message.seen:
+        found = look(mailbox.domain).mixed
         if found:
-            return f"{name} domain {_cut(domain)}: {found}"
+            return f"{name} domain {_cut(mailbox.domain)}: {found}"
     return None
 
 
@@ -142,10 +140,10 @@ def domain_script(message: Message, facts: Facts, policy: Policy) -> str | None:
 def domain_whole_script(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A label wholly in Cyrillic, Greek, Armenian or Cherokee letters that all look Latin, under a Latin ending (UTS 39
     section 4, whole-script confusables); there are honest words of that kind."""
-    for name, domain in _domains(message):
-        found = look(domain).whole
+    for name, mailbox in message.seen:
+        found = look(mailbox.domain).whole
         if found:
-            return f"{name} domain {_cut(domain)}: {found}"
+            return f"{name} domain {_cut(mailbox.domain)}: {found}"
     return None
 
 
@@ -157,8 +155,8 @@ def domain_whole_script(message: Message, facts: Facts, policy: Policy) -> str |
 def name_script(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A word in a display name of From, Sender, Reply-To that mixes scripts as no language does; also a common slip of
     the keyboard."""
-    for name, shown in _names(message):
-        for word in () if shown.isascii() else _SHORT.sub("", shown).split():
+    for name, mailbox in message.seen_oddly:
+        for word in _SHORT.sub("", mailbox.name).split():
             found = frozenset[str]() if word.isascii() else scripts(word)
             if mixed(found):
                 return f"{name} name: {', '.join(sorted(found))}"
@@ -273,31 +271,16 @@ def _is_bulk(message: Message, facts: Facts) -> bool:
     return not automatic and any(f.unfolded.lower() in (b"bulk", b"list") for f in message.all("precedence"))
 
 
-def _names(message: Message) -> Iterator[tuple[str, str]]:
-    """(field, display name) of those that are seen and have one."""
-    return ((name, mailbox.name) for name in SEEN for mailbox in message.shown(name) if mailbox.name)
-
-
-def _domains(message: Message) -> Iterator[tuple[str, str]]:
-    """(field, domain) of each mailbox that is seen."""
-    return ((name, mailbox.domain) for name in SEEN for mailbox in message.shown(name) if mailbox.address)
-
-
 def _texts(message: Message) -> Iterator[tuple[str, str]]:
     """(field, all that it shows), where that is not plain."""
-    for name in SEEN:
-        for mailbox in message.shown(name):
-            text = f"{mailbox.name} {decoded(mailbox.address)}"
-            if not (text.isascii() and text.isprintable()):
-                yield name, text
+    return ((name, f"{mailbox.name} {decoded(mailbox.address)}") for name, mailbox in message.seen_oddly)
 
 
 def _others(message: Message, facts: Facts) -> Iterator[tuple[str, _Quoted]]:
     """(field, address) for every address of another domain in a display name of an author."""
-    for name in AUTHORS:
-        for mailbox in message.shown(name):
-            if "@" in mailbox.name or not mailbox.name.isascii():
-                yield from ((name, each) for each in _quoted(mailbox, facts))
+    for name, mailbox in message.seen:
+        if name in AUTHORS and ("@" in mailbox.name or not mailbox.name.isascii()):
+            yield from ((name, each) for each in _quoted(mailbox, facts))
 
 
 def _quoted(mailbox: Mailbox, facts: Facts) -> Iterator[_Quoted]:
@@ -335,13 +318,11 @@ def _held(domain: str, facts: Facts) -> bool:
 
 
 def _brand(message: Message, facts: Facts, policy: Policy, *, whole: bool) -> str | None:
-    for name in AUTHORS:
-        for mailbox in message.shown(name):
-            if not mailbox.name:
-                continue
+    asked = is_brand if whole else names_brand
+    for name, mailbox in message.seen:
+        if mailbox.name and name in AUTHORS:
             for each in policy.addressing.brands:
-                meant = is_brand(mailbox.name, each.name) if whole else names_brand(mailbox.name, each.name)
-                if meant and not _may_write_as(facts, mailbox, each.name, each.domains):
+                if asked(mailbox.name, each.name) and not _may_write_as(facts, mailbox, each.name, each.domains):
                     return f"{name} domain {_cut(mailbox.domain)}, brand {each.name}"
     return None
 
@@ -362,10 +343,11 @@ def _plain(mailbox: Mailbox) -> str:
 
 
 def _alike(message: Message, facts: Facts, *, exact: bool) -> str | None:
-    for name, domain in _domains(message):
-        found = alike(domain, facts.customer.id, facts.held)
+    for name, mailbox in message.seen:
+        found = alike(mailbox.domain, facts.customer.id, facts.held)
         if found and found.exact is exact:
-            return f"{name} domain {_cut(domain)}, like one of {'another customer' if found.holder else 'the operator'}"
+            whose = "another customer" if found.holder else "the operator"
+            return f"{name} domain {_cut(mailbox.domain)}, like one of {whose}"
     return None
 
 

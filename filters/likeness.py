@@ -113,14 +113,16 @@ def alike(domain: str, customer: str, held: Mapping[str, Mapping[str, str]]) -> 
     """Whose domain this one, or one above it, looks like without being it; None where nobody else's."""
     looks = look(domain)
     near, own, exact = looks.near, domain, looks.exact
-    found = None
     while near:
-        for other, holder in held.get(near, {}).items():
-            if (other == own) is not (holder == customer):
-                return None  # another's very domain, or one of several of its own that look alike
-            if other != own:
-                found = found or Alike(holder, looks.foreign and look(other).exact == exact)
-        near, own, exact = (each.partition(".")[2] for each in (near, own, exact))
-        if found:
-            return found
+        others = held.get(near)
+        if others:
+            found = None
+            for other, holder in others.items():
+                if (other == own) is not (holder == customer):
+                    return None  # another's very domain, or one of several of its own that look alike
+                if other != own and found is None:
+                    found = Alike(holder, looks.foreign and look(other).exact == exact)
+            if found:
+                return found
+        near, own, exact = near.partition(".")[2], own.partition(".")[2], exact.partition(".")[2]
     return None

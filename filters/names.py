@@ -50,11 +50,17 @@ _TITLES = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
+def _joined(text: str) -> str:
+    return "".join(words(text))
+
+
 def is_brand(name: str, brand: str) -> bool:
     """Whether a name is a brand's and nothing else: "PayPal", "PayPal Security Team", "Pay-Pal"."""
-    wanted = "".join(words(brand))
-    found = words(name)
-    return bool(wanted) and (wanted == "".join(found) or wanted == "".join(w for w in found if _own(w, brand)))
+    wanted, joined = _joined(brand), _joined(name)
+    if not wanted or wanted not in joined:
+        return False
+    return wanted == joined or wanted == "".join(word for word in words(name) if _own(word, brand))
 
 
 def _own(word: str, brand: str) -> bool:
@@ -63,7 +69,7 @@ def _own(word: str, brand: str) -> bool:
 
 def names_brand(name: str, brand: str) -> bool:
     """Whether a brand stands in a name, word by word, among others."""
-    return _within(words(brand), words(name))
+    return _joined(brand) in _joined(name) and _within(words(brand), words(name))
 
 
 def is_person(name: str, person: str) -> bool:

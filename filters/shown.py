@@ -19,6 +19,9 @@ _TOKEN = re.compile(
     r"|(?P<end>[,;])|(?P<text>[^\"(<,;]++)",
     re.DOTALL,
 )
+_SPEC = rb"([A-Za-z0-9._+=-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,63})"
+_PLAIN = re.compile(rb"(?:\"([A-Za-z0-9 .,'&_-]*+)\"|([A-Za-z0-9 .'&_-]*+)) ?<" + _SPEC + rb">\Z|" + _SPEC + rb"\Z")
+"""One mailbox as nearly all mail writes it."""
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*+)\?=")
 _BETWEEN = re.compile(r"(?<=\?=)[ \t\r\n]+(?==\?)")
@@ -34,11 +37,8 @@ class Mailbox(NamedTuple):
     """Display name and comments; empty where there is none."""
     address: str
     """local-part@domain as written, in lower case."""
-
-    @property
-    def domain(self) -> str:
-        """The domain in lower-case A-labels, or as written where it has none."""
-        return plain_domain(self.address.rpartition("@")[2])
+    domain: str
+    """The domain in lower-case A-labels, or as written where it has none."""
 
 
 def plain_domain(text: str) -> str:
@@ -51,6 +51,10 @@ def plain_domain(text: str) -> str:
 
 def mailboxes(value: bytes) -> tuple[Mailbox, ...]:
     """The mailboxes of one unfolded field, in order."""
+    plain = _PLAIN.match(value)
+    if plain:
+        name, domain = (plain[1] or plain[2] or b"").decode().strip(), (plain[4] or plain[6]).decode().lower()
+        return (Mailbox(name, f"{(plain[3] or plain[5]).decode().lower()}@{domain}", domain),)
     found: list[Mailbox] = []
     before: list[str] = []
     comments: list[str] = []
@@ -77,7 +81,7 @@ def _add(found: list[Mailbox], before: list[str], comments: list[str], address: 
     address = "".join(address.split()).rpartition(":")[2].strip("<>")
     name = " ".join(decoded(part) for part in (words, *comments) if part).strip()
     if name or address:
-        found.append(Mailbox(name, address.lower()))
+        found.append(Mailbox(name, address.lower(), plain_domain(address.rpartition("@")[2])))
 
 
 def text_of(value: bytes) -> str:
