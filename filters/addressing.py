@@ -21,6 +21,8 @@ from filters.unseen import reversed_text, unseen
 AUTHORS = ("from", "sender")
 """Fields that say who writes."""
 
+_CUT_OFF = re.compile("\0[^\0\\s]")
+"""NUL, behind which some readers stop; at the end of a name it is but a slip."""
 _AROUND = re.compile(r"[\s<>()\[\]{},;:\"'`|/\\]")
 _AFTER_AT = re.compile(r"(?:[^\W_]|[-.\u0300-\u036f\u0900-\u0dff\u0e00-\u0fff])+")
 _BEHALF = "on behalf of|im auftrag von|au nom de|en nombre de|per conto di|namens"
@@ -29,10 +31,14 @@ _VIA = re.compile(
     rf"{_BEHALF})\s+\S"
 )
 _FOR = re.compile(rf"(?:{_BEHALF})\W++[^\s<>()\[\],;:\"]*\Z")
+_HANDLE = re.compile(r"(?:^|[^\w.-])@[\w.-]+\Z")
+"""What stands before the second `@` in the name of an account of a federated network, such as @ann@social.example."""
 _LOOKED_BACK = 100
-"""Characters before an address in which is looked for `_FOR`."""
+"""Characters before an address in which these are looked for."""
+_DOMAIN = re.compile(r"[\w.-]+\Z")
 _DOTS = str.maketrans({"\u3002": "."})
 """What IDNA takes for a dot and compatibility decomposition does not (RFC 3490 section 3.1)."""
+_WORDS = re.compile(r"[^\W_]+")
 _SHORT = re.compile(f"[{IGNORABLE}]+")
 _NOT_PUBLIC = frozenset({
     "local", "localdomain", "localhost", "lan", "internal", "intranet", "home", "corp", "private", "invalid",
@@ -72,7 +78,7 @@ def address_in_name(message: Message, facts: Facts, policy: Policy) -> str | Non
 )  # fmt: skip
 def address_via(message: Message, facts: Facts, policy: Policy) -> str | None:
     """An address of another domain in a display name that says so, as lists write it for authors without a name:
-    "ann@example.org via List"; or one of the domain above the customer's."""
+    "ann@example.org via List"; an account of a federated network; or an address in the domain above the customer's."""
     return next(
         (f"{name} name, domain {_cut(each.domain)}" for name, each in _others(message, facts) if each.via), None
     )
@@ -156,7 +162,7 @@ def name_script(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A word in a display name of From, Sender, Reply-To that mixes scripts as no language does; also a common slip of
     the keyboard."""
     for name, mailbox in message.seen_oddly:
-        for word in _SHORT.sub("", mailbox.name).split():
+        for word in _WORDS.findall(_SHORT.sub("", mailbox.name)):
             found = frozenset[str]() if word.isascii() else scripts(word)
             if mixed(found):
                 return f"{name} name: {', '.join(sorted(found))}"
@@ -172,7 +178,7 @@ def hidden(message: Message, facts: Facts, policy: Policy) -> str | None:
     """No NUL and no right-to-left override over letters written from left to right in From, Sender, Reply-To, encoded
     or not (UAX 9 section 2.2): readers see something else than what is there. Marks in Hebrew and Arabic names pass."""
     for name, text in _texts(message):
-        if "\0" in text:
+        if _CUT_OFF.search(text):
             return f"{name} holds U+0000"
         if "\u202e" in text and reversed_text(text):
             return f"{name} holds U+202E before letters"
@@ -289,11 +295,13 @@ def _quoted(mailbox: Mailbox, facts: Facts) -> Iterator[_Quoted]:
     at = text.find("@")
     while at >= 0:
         behind = _AFTER_AT.match(text, at + 1)
-        if behind and at and not _AROUND.match(text[at - 1]):
+        # What follows an address at once, as in a@b@c, makes its domain somebody's local-part.
+        if behind and at and not _AROUND.match(text[at - 1]) and text[behind.end() : behind.end() + 1] != "@":
             domain = plain_domain(behind[0].strip(".-"))
             if _is_public(domain) and not _is_within(domain, own):
                 above = _is_above(domain, own) and not _held(domain, facts)
-                said = _VIA.match(text, behind.end()) or _FOR.search(text[max(0, at - _LOOKED_BACK) : at])
+                before = text[max(0, at - _LOOKED_BACK) : at]
+                said = _VIA.match(text, behind.end()) or _FOR.search(before) or _HANDLE.search(before)
                 yield _Quoted(domain, above or bool(said))
         at = text.find("@", at + 1)
 
@@ -353,4 +361,4 @@ def _alike(message: Message, facts: Facts, *, exact: bool) -> str | None:
 
 def _cut(domain: str) -> str:
     """A domain as evidence: of bounded length, and nothing but a domain."""
-    return re.sub(r"[^\w.-]", "?", domain[:253])
+    return domain if len(domain) <= 253 and _DOMAIN.match(domain) else "that is none"

@@ -60,7 +60,9 @@ def is_brand(name: str, brand: str) -> bool:
     wanted, joined = _joined(brand), _joined(name)
     if not wanted or wanted not in joined:
         return False
-    return wanted == joined or wanted == "".join(word for word in words(name) if _own(word, brand))
+    if joined.replace(wanted, "", 1) in _SAID_WITH_BRANDS | {""}:
+        return True
+    return wanted == "".join(word for word in words(name) if _own(word, brand))
 
 
 def _own(word: str, brand: str) -> bool:

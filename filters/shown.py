@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from config.domain import domain_name
 
+_LONGEST_DOMAIN = 253
 LONGEST = 16_384
 """Octets of a field that are read; what comes after them nobody sees."""
 
@@ -38,11 +39,13 @@ class Mailbox(NamedTuple):
     address: str
     """local-part@domain as written, in lower case."""
     domain: str
-    """The domain in lower-case A-labels, or as written where it has none."""
+    """The domain in lower-case A-labels, or as written where it has none; empty without an `@`."""
 
 
 def plain_domain(text: str) -> str:
     """A domain in lower-case A-labels; as it is, in lower case, where it is no domain name."""
+    if len(text) > _LONGEST_DOMAIN:
+        return text.lower()
     try:
         return domain_name(text)
     except ValueError:
@@ -78,10 +81,20 @@ def _add(found: list[Mailbox], before: list[str], comments: list[str], address: 
     words = "".join(before).strip()
     if address is None:
         words, _, address = words.rpartition(" ") if "@" in words.rpartition(" ")[2] else (words, "", "")
-    address = "".join(address.split()).rpartition(":")[2].strip("<>")
+    address = _spec(address)
     name = " ".join(decoded(part) for part in (words, *comments) if part).strip()
     if name or address:
-        found.append(Mailbox(name, address.lower(), plain_domain(address.rpartition("@")[2])))
+        found.append(Mailbox(name, address.lower(), plain_domain(address.rpartition("@")[2]) if "@" in address else ""))
+
+
+def _spec(text: str) -> str:
+    """The address in what stands between angle brackets, or in place of them; a source route is left out."""
+    parts = text.split()
+    if len(parts) > 1:
+        spec = next((part for part in reversed(parts) if "@" in part), "")
+        # White space around the `@` and dots is an obsolete form (RFC 5322 section 4.4).
+        text = "".join(parts) if spec.startswith(("@", ".")) or spec.endswith(("@", ".")) else spec or text
+    return text.strip().rpartition(":")[2].strip("<>")
 
 
 def text_of(value: bytes) -> str:
@@ -90,7 +103,7 @@ def text_of(value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return value.decode("cp1252", "replace")
 
 
 def decoded(text: str) -> str:

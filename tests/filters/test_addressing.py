@@ -74,6 +74,12 @@ def test_a_name_of_any_script_without_an_address_is_not_taken_for_one(name: str)
         '"\u202esecret.person" <secret.person@acme.example>',
         '"A\u200bnn" <secret.person@c0co.example>',
         "<secret.person@gmail.com secret.person>",
+        "Jane Roe <secret.person>",
+        "Jane Roe <secret.person@@evil.example>",
+        '"Jane Roe" <secret.person@evil.example secret.person>',
+        '"x@secret.person@bank.example" <ann@acme.example>',
+        "secret.person@bаnk.example secret.person",
+        "<secret.person bаnk.example>",
     ],
 )
 def test_evidence_holds_no_local_part(field: str, text: str) -> None:

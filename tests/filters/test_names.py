@@ -13,6 +13,8 @@ from filters.names import is_brand, is_person, names_brand
         ("PayPal", "PayPal", True, True),
         ("paypal.com", "PayPal", True, True),
         ("Your PayPal Security Team", "PayPal", True, True),
+        ("PayPalSupport", "PayPal", True, False),
+        ("PayPalooza", "PayPal", False, False),
         ("Pay-Pal", "PayPal", True, False),
         ("P.a.y.P.a.l", "PayPal", True, False),
         ("PAYPAL", "PayPal", True, True),
