@@ -35,7 +35,7 @@ def test_what_serves_nobody(text: str, found: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["דנה\u200f (Acme)", "\u202bمحمد\u202c", "\u2067محمد\u2069", "\u2068Ann\u2069", "علی\u200cرضا", "क्\u200dष", "ශ්\u200dරී",
+    ["דנה\u200f (Acme)", "\u202bمحمد\u202c", "\u2067محمد\u2069", "\u2068Ann\u2069", "\u2066Ann\u2069", "علی\u200cرضا", "क्\u200dष", "ශ්\u200dරී",
      "👩🏽\u200d💻", "❤\ufe0f\u200d🔥", "🏳\ufe0f\u200d🌈", "1\ufe0f\u20e3", "ไทย\u200bไทย", "日本\u200b語", "葛\U000e0100城",
      "🏴\U000e0067\U000e0062\U000e007f", "한\u115f", "ᠮᠣ\u180b", "⠁\u2800⠃", "tab\tbed"],
 )  # fmt: skip
