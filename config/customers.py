@@ -10,28 +10,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import idna
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
+from config.domain import Domain, domain_name
 from config.files import load
 from config.policy import Action, Frozen, RuleCode
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """A customer's or list's id: lower-case letters, digits, `-` and `_`, at most 64."""
-
-_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-
-
-def domain_name(text: str) -> str:
-    """A fully qualified domain in lower-case A-labels; raises ValueError, naming the form."""
-    name = text.strip().rstrip(".").lower()
-    try:
-        ascii_text = name if name.isascii() else idna.encode(name, uts46=True).decode()
-    except idna.IDNAError:
-        ascii_text = ""
-    if len(ascii_text) > 253 or not _DOMAIN.match(ascii_text):
-        raise ValueError(f"{text!r} is not a fully qualified domain name such as 'acme.example'")
-    return ascii_text
 
 
 def _network(text: str) -> str:
@@ -85,7 +71,13 @@ def _printable(text: str) -> str:
     return text
 
 
-Domain = Annotated[str, AfterValidator(domain_name)]
+def _named(text: str) -> str:
+    """A name with a word in it."""
+    if not re.search(r"[^\W_]", _printable(text)):
+        raise ValueError(f"{text!r} holds no letter: write a name such as 'Jane Roe'")
+    return text
+
+
 Network = Annotated[str, AfterValidator(_network)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 """SHA-256 of a certificate's DER form, 64 lower-case hexadecimal digits."""
@@ -93,6 +85,24 @@ Amount = Annotated[int, Field(ge=0)]
 ConsentGrade = Literal["E0", "E1", "E2", "E3", "E4"]
 """How well a consent is evidenced (R-084): E0 bare assertion to E4 confirmed before our own eyes."""
 _PLAIN_GRADE: ConsentGrade = "E2"
+
+
+def _mailbox(text: str) -> str:
+    """A mailbox in lower case, its domain in A-labels; `consent.address` is the judge of what is in a message."""
+    local, at, domain = text.strip().rpartition("@")
+    if not (at and local) or re.search(r"[\s<>@]", local):
+        raise ValueError(f"{text!r} is not a mailbox such as 'ann@acme.example'")
+    return f"{local.lower()}@{domain_name(domain)}"
+
+
+Mailbox = Annotated[str, Field(max_length=254), AfterValidator(_mailbox)]
+
+
+class Executive(Frozen):
+    """Somebody in whose name others would write: only from these addresses."""
+
+    name: Annotated[str, Field(min_length=2, max_length=100), AfterValidator(_named)]
+    addresses: Annotated[tuple[Mailbox, ...], Field(min_length=1)]
 
 
 class Limits(Frozen):
@@ -187,6 +197,10 @@ class Customer(Frozen):
     contact: Annotated[str, Field(max_length=254), AfterValidator(_printable)] = ""
     domains: Annotated[tuple[Domain, ...], Field(min_length=1)]
     """Exact domains it may use in reverse-path, From and Sender; no two customers may hold one."""
+    executives: tuple[Executive, ...] = ()
+    """People whose names may stand in From, Sender and Reply-To with their own addresses only."""
+    brands: tuple[Annotated[str, Field(max_length=100), AfterValidator(_named)], ...] = ()
+    """Protected brands (policy, `addressing.brands`) in whose name it may write."""
     upstreams: tuple[Domain, ...] = ()
     """Host suffixes of servers that hand it mail: they may stand in Received lines, and write reports."""
     report_from: tuple[Domain, ...] = ()

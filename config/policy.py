@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from config.domain import Domain
 from config.files import load
 
 RuleCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$", max_length=40)]
@@ -56,6 +57,42 @@ class MessageBounds(Frozen):
     """Recipients of one transaction; the next one gets 452 4.5.3 (RFC 5321 section 4.5.3.1.10)."""
 
 
+class Brand(Frozen):
+    """A name that others would write in."""
+
+    name: Annotated[str, Field(min_length=2, max_length=100, pattern=r"[^\W_]")]
+    domains: Annotated[tuple[Domain, ...], Field(min_length=1)]
+    """Who writes from these, or below them, is the brand itself."""
+
+
+BRANDS = (
+    Brand(name="PayPal", domains=("paypal.com",)),
+    Brand(name="Netflix", domains=("netflix.com",)),
+    Brand(name="DocuSign", domains=("docusign.com", "docusign.net")),
+    Brand(name="WhatsApp", domains=("whatsapp.com",)),
+    Brand(name="American Express", domains=("americanexpress.com", "aexp.com")),
+    Brand(name="Wells Fargo", domains=("wellsfargo.com",)),
+)
+"""Names that are nobody's own and no word of any language."""
+CONSUMER = (
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "ymail.com",
+    "aol.com", "icloud.com", "me.com", "mac.com", "proton.me", "protonmail.com", "gmx.com", "gmx.de", "gmx.net",
+    "web.de", "mail.com", "mail.ru", "yandex.com", "yandex.ru", "qq.com", "163.com", "126.com",
+)  # fmt: skip
+"""Domains in which anybody has a mailbox for the asking."""
+
+
+class Addressing(Frozen):
+    """What deceptive addressing is measured by."""
+
+    brands: tuple[Brand, ...] = BRANDS
+    """Names that only their holders may write in."""
+    consumer_domains: tuple[Domain, ...] = CONSUMER
+    """Domains to which no bulk mail has its answers sent."""
+    visible_recipients: Annotated[int, Field(ge=10, le=100_000)] = 100
+    """Recipients outside the customer's domains that To and Cc may show to each other."""
+
+
 class AuditPolicy(Frozen):
     """How long evidence is kept."""
 
@@ -71,6 +108,7 @@ class Policy(Frozen):
     mode: Literal["enforce", "observe"] = "enforce"
     """`observe` judges and records everything and refuses nothing by rule, for all customers."""
     message: MessageBounds = MessageBounds()
+    addressing: Addressing = Addressing()
     audit: AuditPolicy = AuditPolicy()
 
     @property

@@ -1,6 +1,6 @@
 """What is wrong with a message: pure rules and the engine that asks them."""
 
-from filters import domains, headers, identity, trace
+from filters import addressing, domains, headers, identity, trace
 from filters.model import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -23,6 +23,20 @@ RULES: tuple[Rule, ...] = (
     trace.times_in_order,
     trace.trace_is_there,
     trace.one_story,
+    addressing.address_in_name,
+    addressing.address_via,
+    addressing.brand,
+    addressing.brand_word,
+    addressing.executive,
+    addressing.domain_script,
+    addressing.domain_whole_script,
+    addressing.name_script,
+    addressing.hidden,
+    addressing.not_displayed,
+    addressing.lookalike,
+    addressing.near,
+    addressing.reply_to,
+    addressing.visible_recipients,
     domains.sender_exists,
     domains.sender_has_no_null_mx,
     domains.sender_can_receive,

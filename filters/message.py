@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from consent.address import Address, AddressError
 from filters.received import Hop, read
+from filters.shown import Mailbox, mailboxes
 
 _NAME = re.compile(rb"[!-9;-~]+\Z")
 _PLAIN_FIELD = re.compile(rb"([!-9;-~]++):([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n")
@@ -68,6 +69,7 @@ class Message:
     def __init__(self, raw: bytes | mmap) -> None:
         self.raw = raw
         self._mailboxes: dict[str, tuple[Address, ...] | None] = {}
+        self._shown: dict[str, tuple[Mailbox, ...]] = {}
 
     @cached_property
     def body_start(self) -> int:
@@ -119,6 +121,22 @@ class Message:
         if name not in self._mailboxes:
             self._mailboxes[name] = self._read_mailboxes(name)
         return self._mailboxes[name]
+
+    def shown(self, name: str) -> tuple[Mailbox, ...]:
+        """The mailboxes in all fields of a name as readers see them, well formed or not."""
+        if name not in self._shown:
+            self._shown[name] = tuple(each for field in self.all(name) for each in mailboxes(field.unfolded))
+        return self._shown[name]
+
+    @cached_property
+    def seen(self) -> tuple[tuple[str, Mailbox], ...]:
+        """(field, mailbox) for each that says who writes or who is answered, as readers see them."""
+        return tuple((name, each) for name in ("from", "sender", "reply-to") for each in self.shown(name))
+
+    @cached_property
+    def seen_oddly(self) -> tuple[tuple[str, Mailbox], ...]:
+        """Those of `seen` that hold more than printable ASCII."""
+        return tuple(each for each in self.seen if not (_is_plain(each[1].name) and _is_plain(each[1].address)))
 
     def _read_mailboxes(self, name: str) -> tuple[Address, ...] | None:
         fields = self.all(name)
@@ -209,6 +227,10 @@ def _sloppy(value: bytes) -> re.Match[bytes] | None:
         return None
     shown = found["shown"].strip(b" \t,")
     return found if b"@" not in shown or shown.lower() == found["spec"].lower() else None
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and "=?" not in text
 
 
 def _harmless(defect: MessageDefect) -> bool:

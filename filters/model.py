@@ -111,6 +111,8 @@ class Facts:
     """Every domain that a customer holds -> that customer's id."""
     domains: Mapping[str, DomainState] = field(default_factory=dict)
     """What the DNS says about the domains of sender and recipients, as far as it answered in time."""
+    held: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The domains of the operator and of all customers, by what they look like: `filters.likeness.Holders.view`."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -10,8 +10,10 @@ from types import MappingProxyType
 
 from config.customers import Credential, Customer, Standing
 from config.policy import Policy
+from config.settings import Settings
 from consent.customers import StoredCustomer
 from filters.engine import Bound, bind
+from filters.likeness import Holders
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,11 +37,21 @@ class Identity:
     """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
 
 
+def operators_domains(settings: Settings) -> tuple[str, ...]:
+    """Names that are the operator's own: this gateway's, and those of `operator.domains`."""
+    return tuple(name.lower().rstrip(".") for name in (settings.hostname, *settings.operator.domains))
+
+
 class Directory:
     """Customers by id, username, network, certificate and domain."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, operator: Iterable[str] = ()) -> None:
+        """`operator`: the operator's own domains, which no customer's may look like."""
         self.policy = policy
+        self.looks = Holders()
+        """Whose the domains are, by what they look like."""
+        self._operator = tuple(operator)
+        self.looks.add("", self._operator)
         self._entries: dict[str, Entry] = {}
         self._usernames: dict[str, tuple[str, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
@@ -59,6 +71,7 @@ class Directory:
         for entry in entries:
             self._entries[entry.customer.id] = entry
             self._holders.update(dict.fromkeys(entry.customer.domains, entry.customer.id))
+            self.looks.add(entry.customer.id, entry.customer.domains)
             for credential in entry.customer.credentials:
                 held = (entry.customer.id, credential.name)
                 if credential.username:
@@ -70,9 +83,12 @@ class Directory:
                     table = self._networks.setdefault((network.version, network.prefixlen), {})
                     table[int(network.network_address)] = held
 
-    def rebind(self, policy: Policy) -> None:
-        """Another policy holds from now on, for all customers."""
+    def rebind(self, policy: Policy, operator: Iterable[str] = ()) -> None:
+        """Another policy holds from now on, for all customers; and these domains are the operator's."""
         self.policy = policy
+        self.looks.remove("", self._operator)
+        self._operator = tuple(operator)
+        self.looks.add("", self._operator)
         for customer, entry in self._entries.items():
             self._entries[customer] = Entry(entry.customer, entry.standing, bind(policy, entry.customer.actions))
 
@@ -83,6 +99,7 @@ class Directory:
         for domain in old.customer.domains:
             if self._holders.get(domain) == customer:
                 del self._holders[domain]
+        self.looks.remove(customer, old.customer.domains)
         for credential in old.customer.credentials:
             if credential.username and self._usernames.get(credential.username.lower(), ("",))[0] == customer:
                 del self._usernames[credential.username.lower()]

@@ -21,6 +21,8 @@ class House:
     trace_key: bytes = field(repr=False)
     holders: Mapping[str, str] = field(repr=False)
     """Domain -> customer; the directory's own, as it is at any time."""
+    held: Mapping[str, Mapping[str, str]] = field(repr=False)
+    """Whose the domains are, by what they look like: `Directory.looks.view`, as it is at any time."""
 
 
 def own_names(hostname: str, domains: Iterable[str]) -> frozenset[str]:
@@ -47,6 +49,7 @@ def gather(
         own_names=house.own_names,
         trace_key=house.trace_key,
         holders=house.holders,
+        held=house.held,
     )
 
 

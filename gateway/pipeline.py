@@ -82,7 +82,7 @@ class Pipeline:
         self.budget, self.metrics, self.clock = budget, metrics, clock
         self.policy_digest = policy.digest
         self.trace_key, self.names = trace_key, names
-        self.house = House(self.own_names, trace_key, directory.holders)
+        self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property
     def size_limit(self) -> int:

@@ -19,6 +19,7 @@ PURE = (
     "consent/refusals.py",
     "config/policy.py",
     "config/customers.py",
+    "config/domain.py",
 )
 IMPURE = {"redis", "sqlalchemy", "asyncio", "socket", "os", "time", "random", "logging"}
 DOORS = {
@@ -42,6 +43,7 @@ DOORS = {
     "jinja2": ("consent/proof.py",),
     "msgspec": ("consent/", "gateway/"),
     "psycopg": ("consent/",),
+    "confusable_homoglyphs": ("filters/skeleton.py",),
     "dns": ("gateway/domain_token.py", "gateway/names.py"),
     "python_multipart": ("gateway/http/",),
 }

@@ -13,6 +13,7 @@ from config.settings import Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
 from filters.engine import UnknownRule, bind, evaluate
+from filters.likeness import Holders
 from filters.message import Message
 from filters.model import DomainState, Finding, Outcome, Phase, Verdict
 from gateway.cli.context import (
@@ -24,12 +25,13 @@ from gateway.cli.context import (
     printable,
     utc_now,
 )
-from gateway.directory import Entry, Identity
+from gateway.directory import Entry, Identity, operators_domains
 from gateway.facts import House, domains_of, gather, own_names
 from gateway.names import DomainNames, make_resolver
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
+from gateway.stores import Stores
 
 _UNBOUNDED = 1 << 40
 
@@ -97,6 +99,7 @@ def command(
             own_names(settings.hostname, settings.operator.domains),
             stores.secrets.trace_key,
             stores.customers.holders(),
+            _looks(stores, settings).view,
         )
         domains = _ask(settings, path, to, data)
         checked = judge(stored, policy, path, to, data, size, house=house, ehlo=ehlo, domains=domains)
@@ -146,6 +149,15 @@ def judge(
     if at_mail.decisive:
         return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))
     return Checked(whole, "DATA")
+
+
+def _looks(stores: Stores, settings: Settings) -> Holders:
+    """Whose the domains are, by what they look like."""
+    made = Holders()
+    made.add("", operators_domains(settings))
+    for domain, customer in stores.customers.holders().items():
+        made.add(customer, (domain,))
+    return made
 
 
 def _ask(

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from config.customers import Customer, domain_name
+from config.customers import Customer
+from config.domain import domain_name
 from config.settings import Settings
 from consent.address import Address, AddressError
 from consent.imports.row import DomainName, Hashed, Subject

@@ -2,7 +2,7 @@
 
 import click
 
-from config.customers import domain_name
+from config.domain import domain_name
 from config.settings import Settings
 from consent.customers import Conflict, CustomerError
 from consent.domains import HeldDomain, StandsInFile

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from config.customers import Customer, Domain
+from config.customers import Customer
+from config.domain import Domain
 from consent.parties import Party, PartyType
 from consent.tokens import Token
 from gateway.consents import By

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 from fastapi import Depends, FastAPI, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from config.customers import Customer, Domain
+from config.customers import Customer
+from config.domain import Domain
 from consent.imports.row import DomainName, Hashed, Subject
 from consent.model import ALL, Reason, Suppression, moment
 from consent.tokens import Role, Token

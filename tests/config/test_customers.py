@@ -4,10 +4,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from config.customers import Bulk, Credential, Customer, CustomersFile, Limits, Standing, load_customers
+from config.customers import Bulk, Credential, Customer, CustomersFile, Executive, Limits, Standing, load_customers
 from config.files import ConfigError
 from config.policy import Action
 
@@ -192,23 +190,17 @@ def test_a_network_has_one_form(written: str, meant: str) -> None:
     assert Credential(networks=(written,)).networks == (meant,)
 
 
+def test_an_executives_addresses_have_one_form() -> None:
+    values = {"name": "Jane Roe", "addresses": [" Jane@ACME.example", "j@bücher.example"]}
+    assert Executive.model_validate(values).addresses == ("jane@acme.example", "j@xn--bcher-kva.example")
+
+
 @pytest.mark.parametrize(
-    ("written", "meant"), [("bücher.example", "xn--bcher-kva.example"), ("A.Example.", "a.example")]
+    "address", ["jane", "@acme.example", "j r@acme.example", "<jane@acme.example>", "a@b@c.example", "jane@acme"]
 )
-def test_a_domain_has_one_form(written: str, meant: str) -> None:
-    assert Customer(id="a", name="A", domains=(written,)).domains == (meant,)
-
-
-@given(st.text(max_size=80))
-def test_any_text_is_a_domain_in_its_one_form_or_refused(text: str) -> None:
-    try:
-        (domain,) = Customer(id="a", name="A", domains=(text,)).domains
-    except ValueError:
-        return
-    assert domain == domain.lower()
-    assert domain.isascii()
-    assert "." in domain
-    assert Customer(id="a", name="A", domains=(domain,)).domains == (domain,)
+def test_what_is_no_address_of_an_executive(address: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a mailbox such as|is not a fully qualified domain name"):
+        Executive(name="Jane Roe", addresses=(address,))
 
 
 def test_passwords_are_shown_and_dumped_nowhere() -> None:

@@ -78,7 +78,7 @@ def test_what_a_domain_is_to_the_author_of_a_report(local: str, domain: str, exp
     holders = {"acme.example": "acme", "brand.local": "brand"} | dict.fromkeys(
         ("brand.hosting.example", "brand.acme.example"), "brand"
     )
-    facts = Facts(NOW, customer, customer.credentials[0], None, (), holders)
+    facts = Facts(NOW, customer, customer.credentials[0], None, (), holders=holders)
     assert reach(Author(local, domain), facts) is expected
 
 

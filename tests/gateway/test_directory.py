@@ -7,9 +7,10 @@ import pytest
 
 from config.customers import Customer, Standing
 from config.policy import Action, Policy
+from config.settings import Settings
 from consent.customers import StoredCustomer
 from filters.engine import UnknownRule
-from gateway.directory import Directory
+from gateway.directory import Directory, operators_domains
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$a$b"
@@ -133,3 +134,40 @@ def test_another_policy_binds_all_customers_anew_and_their_own_actions_still_win
         bound[name] = {each.rule.code for each in entry.rules}
     assert "HDR-DATE" not in bound["acme"]
     assert "HDR-DATE" in bound["initech"]
+
+
+def test_domains_are_found_by_their_looks_while_somebody_holds_them() -> None:
+    made = Directory(Policy(), ["gw.example"])
+    made.update([stored("acme"), stored("coco")])
+    assert made.looks.view["coco.exarnple"] == {"coco.example": "coco"}
+    assert made.looks.view["gvv.exarnple"] == {"gw.example": ""}
+    made.update([stored("coco", domains=["other.example"])])
+    assert "coco.exarnple" not in made.looks.view
+    assert made.looks.view["other.exarnple"] == {"other.example": "coco"}
+
+
+def test_a_domain_may_move_between_customers_in_either_order() -> None:
+    moved = [stored("acme", domains=["acme.example", "coco.example"]), stored("coco", domains=["new.example"])]
+    for order in (moved, moved[::-1]):
+        made = directory(stored("acme"), stored("coco"))
+        for each in order:
+            made.update([each])
+        assert made.looks.view["coco.exarnple"] == {"coco.example": "acme"}
+
+
+def test_the_operators_domains_change_with_its_settings() -> None:
+    made = Directory(Policy(), ["gw.example"])
+    made.rebind(Policy(), ["gate.example"])
+    assert set(made.looks.view) == {"gate.exarnple"}
+
+
+def test_the_operators_names_are_the_gateways_and_those_of_the_settings() -> None:
+    settings = Settings.model_validate(
+        {
+            "hostname": "GW.example",
+            "smtp": {"listeners": [{"address": "127.0.0.1:0"}]},
+            "next_hops": [{"name": "default", "addresses": ["127.0.0.1:1"]}],
+            "operator": {"domains": ["Example.NET."]},
+        }
+    )
+    assert operators_domains(settings) == ("gw.example", "example.net")

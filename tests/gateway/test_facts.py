@@ -9,7 +9,9 @@ from gateway.directory import Directory
 from gateway.facts import House, domains_of, gather, own_names, with_domains
 from tests.gateway.test_directory import HASH, NOW, stored
 
-HOUSE = House(frozenset(("gw.example",)), b"key", {"acme.example": "acme"})
+HOUSE = House(
+    frozenset(("gw.example",)), b"key", {"acme.example": "acme"}, {"acrne.exarnple": {"acme.example": "acme"}}
+)
 
 
 def test_facts_say_who_sends_to_whom() -> None:
@@ -23,6 +25,7 @@ def test_facts_say_who_sends_to_whom() -> None:
     assert (facts.recipients, facts.now) == (recipients, NOW)
     assert (facts.ehlo, facts.own_names, facts.trace_key) == ("mail.acme.example", HOUSE.own_names, b"key")
     assert facts.holders == {"acme.example": "acme"}
+    assert facts.held["acrne.exarnple"] == {"acme.example": "acme"}
     assert facts.domains == {}
 
 

@@ -9,6 +9,7 @@ forwarding                           the credential may forward
 customer report_from = ["web01.acme.example"]        a line of the customer's TOML; it may stand several times
 credential domains = ["acme.example"]        the same of the credential's
 held brand.example brand   a domain that another customer holds; without one: the operator; may stand several times
+policy addressing.visible_recipients = 10            a line of the policy's TOML
 ehlo mail.host.example     what its server greets us with
 dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
@@ -31,6 +32,7 @@ from config.customers import Customer
 from config.policy import Action, Policy
 from consent.address import Address
 from filters.engine import bind, evaluate
+from filters.likeness import Holders
 from filters.message import Message
 from filters.model import DomainState, Facts, Verdict
 
@@ -59,6 +61,7 @@ class Case:
     evidence: str = ""
     customer: str = ""
     credential: str = ""
+    policy: str = ""
     held: list[tuple[str, str]] = field(default_factory=list)
     message: bytes = b""
 
@@ -80,6 +83,10 @@ class Case:
         """What the engine decides."""
         customer = self.sender({"username": "acme-app", "password_hash": "$argon2id$x"})
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
+        looks = Holders()
+        looks.add("acme", customer.domains)
+        for domain, holder in self.held:
+            looks.add(holder, (domain,))
         facts = Facts(
             NOW,
             customer,
@@ -92,9 +99,10 @@ class Case:
             holders=HOLDERS
             | {domain: holder for domain, holder in self.held if holder}
             | dict.fromkeys(customer.domains, "acme"),
+            held=looks.view,
             domains=self.dns,
         )
-        policy = Policy()
+        policy = Policy.model_validate(tomllib.loads(self.policy))
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
 
@@ -136,7 +144,7 @@ def _say(case: Case, word: str, value: str) -> bool:
 
 def _add(case: Case, word: str, value: str) -> bool:
     """A directive that may stand several times; whether it is one."""
-    if word in ("customer", "credential"):
+    if word in ("customer", "credential", "policy"):
         setattr(case, word, f"{getattr(case, word)}{value.strip()}\n")
     elif word == "held":
         domain, _, holder = value.strip().partition(" ")
