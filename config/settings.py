@@ -165,10 +165,39 @@ class Ledger(Frozen):
         return self
 
 
-class Dns(Frozen):
-    """Resolvers; none in this version."""
+def resolver_address(text: str) -> tuple[str, int]:
+    """`192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353` as address and port; raises ValueError.
 
-    servers: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+    Names are not taken: a resolver is needed to find them.
+    """
+    try:
+        return str(ipaddress.ip_address(text)), 53
+    except ValueError:
+        pass
+    try:
+        host, port = split_address(text)
+        return str(ipaddress.ip_address(host)), port
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not the address of a resolver, such as '127.0.0.1' or '[2001:db8::53]:5353', nor 'system'"
+        ) from None
+
+
+class Dns(Frozen):
+    """Resolvers, asked in this order; none: what needs DNS is not checked."""
+
+    servers: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """`system` alone for those of /etc/resolv.conf, or addresses."""
+
+    @field_validator("servers")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "system" in value and len(value) > 1:
+            raise ValueError("write either 'system' alone or addresses")
+        if value != ("system",):
+            for each in value:
+                resolver_address(each)
+        return value
 
 
 class Http(Frozen):

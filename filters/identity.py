@@ -5,6 +5,7 @@ binding does (spec/clauses.md section 0, 8).
 """
 
 from config.policy import Policy
+from filters.forwarding import excused
 from filters.message import Message
 from filters.model import Action, Facts, Phase, Reply, rule
 
@@ -19,6 +20,8 @@ _FIX = "Use an address in a domain of this account, or ask the operator to add t
 def own_reverse_path(message: Message, facts: Facts, policy: Policy) -> str | None:
     """The reverse-path is empty or within the customer's domains (R-005, RFC 6409 section 6.1)."""
     path = facts.reverse_path
+    if facts.credential.forwarding:
+        return None  # FWD-REVERSE-PATH judges it
     if path is None or path.domain in facts.customer.domains:
         return None
     return f"reverse-path domain {path.domain}"
@@ -30,7 +33,9 @@ def own_reverse_path(message: Message, facts: Facts, policy: Policy) -> str | No
     fix=_FIX,
 )  # fmt: skip
 def own_from(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """Every mailbox of From is within the customer's domains (R-006); a From that cannot be read is not."""
+    """Every mailbox of From is within the customer's domains (R-006); a From that cannot be read is not.
+
+    A foreign one that is forwarded with permission is judged by the FWD rules."""
     return _foreign("from", message, facts)
 
 
@@ -52,4 +57,6 @@ def _foreign(name: str, message: Message, facts: Facts) -> str | None:
     if not mailboxes:
         return f"{name} holds no mailbox that can be read"
     foreign = sorted({mailbox.domain for mailbox in mailboxes if mailbox.domain not in facts.customer.domains})
-    return f"{name} domain {', '.join(foreign)[:300]}" if foreign else None
+    if not foreign or excused(name, message, facts):
+        return None
+    return f"{name} domain {', '.join(foreign)[:300]}"

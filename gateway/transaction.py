@@ -201,7 +201,8 @@ class Transaction:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
-            verdict = evaluate(rules, message, self.facts(), pipeline.policy)
+            known = await pipeline.vouching.complete(self.facts(), message, rules)
+            verdict = evaluate(rules, message, known, pipeline.policy)
             if verdict.refused:
                 verdict = self._with_refused(verdict)
         pipeline.metrics.decided(verdict)

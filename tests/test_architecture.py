@@ -32,6 +32,8 @@ DOORS = {
     "starlette": ("gateway/http/",),
     "uvicorn": ("gateway/http/",),
     "dkim": ("filters/signatures.py",),
+    "dns": ("gateway/dns.py",),
+    "publicsuffixlist": ("filters/signatures.py",),
     "email_validator": ("consent/address.py",),
     "cryptography": ("consent/keys.py", "consent/unsubscribe.py", "gateway/sign.py", "gateway/smtp/"),
     "argon2": ("consent/customers.py", "consent/passwords.py", "gateway/smtp/auth.py"),

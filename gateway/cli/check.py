@@ -1,16 +1,18 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from config.policy import MessageBounds, Policy
-from config.settings import Settings
+from config.settings import Dns, Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
-from filters.engine import UnknownRule, bind, evaluate
+from filters.engine import Bound, UnknownRule, bind, evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Phase, Verdict
 from gateway.cli.context import (
@@ -25,8 +27,10 @@ from gateway.cli.context import (
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
+from gateway.vouching import Vouching
 
 _UNBOUNDED = 1 << 40
+_NO_DNS = Dns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def command(
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        checked = judge(stored, policy, path, to, data, size)
+        checked = asyncio.run(judge(stored, policy, path, to, data, size, settings.dns))
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -89,17 +93,18 @@ def command(
     raise SystemExit(0 if checked.verdict.outcome is Outcome.ACCEPT else 1)
 
 
-def judge(
+async def judge(
     stored: StoredCustomer,
     policy: Policy,
     path: Address | None,
     recipients: tuple[Address, ...],
     data: bytes,
     size: int = 0,
+    dns: Dns = _NO_DNS,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning.
+    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
     """
@@ -110,7 +115,7 @@ def judge(
     facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients)
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
-    whole = evaluate(rules, message, facts, policy)
+    whole = evaluate(rules, message, await _complete(facts, message, rules, dns), policy)
     if at_data:
         whole = Verdict(Outcome.REJECT, (at_data,), at_data)
     if stored.standing.status == "suspended":
@@ -121,6 +126,14 @@ def judge(
     if at_mail.decisive:
         return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))
     return Checked(whole, "DATA")
+
+
+async def _complete(facts: Facts, message: Message, rules: Sequence[Bound], dns: Dns) -> Facts:
+    vouching = Vouching.asking(dns, asyncio.get_running_loop().time)
+    try:
+        return await vouching.complete(facts, message, rules)
+    finally:
+        vouching.close()
 
 
 _UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())

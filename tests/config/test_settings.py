@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.files import ConfigError
-from config.settings import Settings, is_loopback, load_settings, split_address
+from config.settings import Settings, is_loopback, load_settings, resolver_address, split_address
 
 DESIGN = """
 hostname = "gw.example"
@@ -132,3 +132,26 @@ def test_balancers_are_addresses_or_networks(file: Path) -> None:
 def test_settings_are_frozen(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.model_validate(load_settings(file).model_dump()).hostname = "x"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.53", ("192.0.2.53", 53)),
+        ("192.0.2.53:5353", ("192.0.2.53", 5353)),
+        ("2001:db8::53", ("2001:db8::53", 53)),
+        ("[2001:db8::53]:5353", ("2001:db8::53", 5353)),
+    ],
+)
+def test_resolvers(file: Path, text: str, expected: tuple[str, int]) -> None:
+    assert resolver_address(text) == expected
+    file.write_text(DESIGN.replace("servers = []", f'servers = ["{text}"]'))
+    assert load_settings(file).dns.servers == (text,)
+
+
+def test_the_systems_resolvers(file: Path) -> None:
+    file.write_text(DESIGN.replace("servers = []", 'servers = ["system"]'))
+    assert load_settings(file).dns.servers == ("system",)
+    file.write_text(DESIGN.replace("servers = []", 'servers = ["system", "192.0.2.53"]'))
+    with pytest.raises(ConfigError, match=r"dns\.servers: .*either 'system' alone or addresses"):
+        load_settings(file)

@@ -4,6 +4,12 @@
 expect HDR-FROM            the codes of all findings, in order of RULES; or: expect none
 mail-from bounce@acme.example        optional; `<>` is the null reverse-path
 domains acme.example news.acme.example
+forwarding                 the credential has it
+forwarded-calendars        the customer has it
+upstreams mail.host.example
+signature 1 pass example.org; of mail.example.org; signs from sender; unsigned 5; expires 1700000000
+                           what verifying a DKIM-Signature gave: number, result (`no-key` with hyphen) and d=, then where
+                           it is so, the domains it speaks for, fields it signs, octets behind l=, and x=
 action HDR-DATE=observe
 mode observe
 outcome defer              accept, defer or reject; by default what the findings' default actions give
@@ -17,13 +23,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
 from consent.address import Address
 from filters.engine import bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Verdict
+from filters.model import Facts, Verdict, Verification, Verified
 
 CASES = Path(__file__).parents[1] / "cases"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -43,15 +50,27 @@ class Case:
     outcome: str = ""
     evidence: str = ""
     message: bytes = b""
+    forwarding: bool = False
+    forwarded_calendars: bool = False
+    upstreams: tuple[str, ...] = ()
+    signatures: tuple[Verified, ...] | None = None
 
     def verdict(self) -> Verdict:
         """What the engine decides."""
-        credential = Credential(username="acme-app", password_hash="$argon2id$x")
+        credential = Credential(username="acme-app", password_hash="$argon2id$x", forwarding=self.forwarding)
         customer = Customer.model_validate(
-            {"id": "acme", "name": "Acme", "domains": self.domains, "mode": self.mode, "actions": self.actions}
+            {
+                "id": "acme",
+                "name": "Acme",
+                "domains": self.domains,
+                "mode": self.mode,
+                "actions": self.actions,
+                "forwarded_calendars": self.forwarded_calendars,
+                "upstreams": self.upstreams,
+            }
         )
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
-        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),))
+        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),), self.signatures)
         policy = Policy()
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
@@ -69,8 +88,12 @@ def read_cases(path: Path) -> Iterator[Case]:
                 case.expect = () if value == "none" else tuple(value.split())
             elif word in ("mail-from", "outcome", "evidence", "mode"):
                 setattr(case, word.replace("-", "_"), value)
-            elif word == "domains":
-                case.domains = tuple(value.split())
+            elif word in ("domains", "upstreams"):
+                setattr(case, word, tuple(value.split()))
+            elif word in ("forwarding", "forwarded-calendars"):
+                setattr(case, word.replace("-", "_"), True)
+            elif word == "signature":
+                case.signatures = (*(case.signatures or ()), _verified(value))
             elif word == "action":
                 code, _, action = value.partition("=")
                 case.actions[code] = Action(action)
@@ -83,6 +106,21 @@ def read_cases(path: Path) -> Iterator[Case]:
             raw.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1") if escapes else raw
         )
         yield case
+
+
+def _verified(text: str) -> Verified:
+    """What verifying gave, as a case writes it."""
+    (number, result, domain), *rest = (part.split() for part in text.split(";"))
+    more: dict[str, Any] = {}
+    for word, *values in rest:
+        if word in ("of", "signs"):
+            more["aligned" if word == "of" else "names"] = frozenset(values)
+        elif word in ("unsigned", "expires"):
+            more[word] = int(values[0])
+        else:
+            raise ValueError(f"signature: unknown word {word!r}")
+    verification = cast(Verification, result.replace("-", " "))
+    return Verified(int(number), domain, verification, "" if result == "pass" else "as the case says", **more)
 
 
 def all_cases() -> list[Case]:

@@ -200,7 +200,7 @@ async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
             store.apply([customer], gateway.clock())
             gateway.changes.load()
             path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
-            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message)
+            checked = await judge(store.get("acme"), POLICY, path, (BOB,), case.message)
             assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
 
 
@@ -211,5 +211,5 @@ async def test_check_says_what_smtp_answers_a_suspended_customer(tmp_path: Path)
         store.suspend("acme", "phishing", gateway.clock())
         gateway.changes.load()
         case = next(messages())
-        checked = judge(store.get("acme"), Policy(), Address.parse(case.mail_from), (BOB,), case.message)
+        checked = await judge(store.get("acme"), Policy(), Address.parse(case.mail_from), (BOB,), case.message)
         assert (checked.answered, checked.reply) == await over_smtp(gateway, case)
