@@ -9,9 +9,8 @@ that survives. The operator may allow this to a customer (`forwarded_calendars`)
 """
 
 import re
-from email.message import Message as Part
-from email.parser import BytesParser
-from email.policy import compat32
+from itertools import islice
+from weakref import WeakKeyDictionary
 
 from config.policy import Policy
 from filters.message import Message
@@ -25,8 +24,15 @@ _SRS = re.compile(r"(?:srs[01][=+-][^=@]+=[^=@]*=|bounces\+srs=[^=@]+=)", re.IGN
 _CALENDAR_OCTETS = 256 * 1024
 """Of a message, how much is searched for an invitation."""
 _MOST_PARTS = 50
-_METHODS = ("REQUEST", "REPLY")
-_METHOD = re.compile(rb"^METHOD:[ \t]*(REQUEST|REPLY)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_HEAD = 4096
+"""Octets behind the Content-Type of a calendar in which its own METHOD is looked for."""
+_METHODS = (b"REQUEST", b"REPLY")
+_CALENDAR = re.compile(
+    rb"^content-type:[ \t]*+(?:\r\n[ \t]++)?text/calendar(?=[; \t\r\n])((?:[^\r\n]|\r\n[ \t]){0,1000})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_PARAMETER = re.compile(rb";\s{0,100}method\s{0,100}=\s{0,100}\"?([A-Za-z]{1,20})\"?(?=[;\s]|\Z)", re.IGNORECASE)
+_METHOD = re.compile(rb"^METHOD:[ \t]{0,100}([A-Za-z]{1,20})[ \t]{0,100}\r?$", re.IGNORECASE | re.MULTILINE)
 _SETTINGS = (
     "Forward without changing header or body, so that the author's DKIM signature holds; a list that changes mail puts"
     " its own address in From (Mailman 3: dmarc_mitigate_action = munge_from with dmarc_mitigate_unconditionally;"
@@ -106,22 +112,28 @@ def _is_calendar(message: Message, facts: Facts) -> bool:
     senders = message.mailboxes("sender") or ()
     if len(senders) != 1 or senders[0].domain not in facts.customer.domains:
         return False
-    try:
-        root = BytesParser(policy=compat32).parsebytes(bytes(message.raw[:_CALENDAR_OCTETS]))
-        parts = [part for _, part in zip(range(_MOST_PARTS), root.walk(), strict=False)]
-        return any(_invites(part) for part in parts)
-    except Exception:  # noqa: BLE001 - the library raises many kinds on malformed input: it is no invitation then
-        return False
+    found = _INVITATIONS.get(message)
+    if found is None:
+        found = _INVITATIONS[message] = _is_invitation(bytes(message.raw[:_CALENDAR_OCTETS]))
+    return found
 
 
-def _invites(part: Part) -> bool:
-    if part.get_content_type() != "text/calendar":
-        return False
-    method = part.get_param("method")
-    if isinstance(method, str):
-        return method.upper() in _METHODS
-    content = part.get_payload(decode=True)
-    return isinstance(content, bytes) and bool(_METHOD.search(content[:_CALENDAR_OCTETS]))
+_INVITATIONS: WeakKeyDictionary[Message, bool] = WeakKeyDictionary()
+"""Several rules ask, and looking into a message takes its time."""
+
+
+def _is_invitation(content: bytes) -> bool:
+    """Whether a part of it is text/calendar with one of the methods, in Content-Type (where RFC 6047 section 2.4 wants
+    it) or at the head of the calendar. By pattern, because to take a message apart costs seconds at worst."""
+    for found in islice(_CALENDAR.finditer(content), _MOST_PARTS):
+        parameter = _PARAMETER.search(found[1])
+        method = parameter[1] if parameter else b""
+        if not parameter:
+            line = _METHOD.search(content, found.end(), found.end() + _HEAD)
+            method = line[1] if line else b""
+        if method.upper() in _METHODS:
+            return True
+    return False
 
 
 @rule(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from mmap import mmap
+from weakref import WeakKeyDictionary
 
 import dkim
 from publicsuffixlist import PublicSuffixList
@@ -35,7 +36,7 @@ SLACK = 3600
 """Seconds by which clocks may differ."""
 
 _LONGEST_FIELD = 8192
-_LONGEST_LINE = 1024 * 1024
+_LONGEST_SPACE_IN_BODY = 1024 * 1024
 _LONGEST_SPACE = 64
 """Octets of white space in a row in a signature: dkimpy's time grows with the square of it."""
 _MOST_NAMES = 200
@@ -44,7 +45,6 @@ _SELECTOR = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,125}[A-Za-z0-9_])?\Z")
 _NUMBER = re.compile(rb"[0-9]{1,12}\Z")
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _LONG_SPACE = re.compile(rb"[ \t\r\n]{%d}" % _LONGEST_SPACE)
-_WSP = re.compile(rb"[ \t]+")
 _SINGLE = frozenset(("from", "date", *ONCE, "list-unsubscribe", "list-unsubscribe-post", "list-id"))
 """Fields that a message has once (RFC 5322 section 3.6, RFC 2369 section 3, RFC 2919 section 3)."""
 
@@ -78,10 +78,20 @@ class Signature:
         return f"{self.selector}._domainkey.{self.domain}"
 
 
+_FOUND: WeakKeyDictionary[Message, tuple[Signature, ...]] = WeakKeyDictionary()
+"""Several rules read the same signatures; what was read goes with the message."""
+
+
 def read(message: Message) -> tuple[Signature, ...]:
     """The DKIM-Signature fields from the top down, the first `MOST_READ`; never raises."""
     fields = message.all("dkim-signature")
-    return tuple(_read(number, field) for number, field in enumerate(fields[:MOST_READ], 1))
+    if not fields:
+        return ()
+    found = _FOUND.get(message)
+    if found is None:
+        found = tuple(_read(number, field) for number, field in enumerate(fields[:MOST_READ], 1))
+        _FOUND[message] = found
+    return found
 
 
 def _read(number: int, field: Field) -> Signature:
@@ -175,7 +185,7 @@ class BodyHashes:
     def get(self, way: bytes, length: int | None) -> tuple[bytes, int] | None:
         """The hash of the first `length` octets of the canonical body, and the octets of it all.
 
-        None for a body that is too long, or has a line that is.
+        None for a body that is too long, or has too much white space in a row.
         """
         if (way, length) not in self._made:
             self._made[way, length] = self._make(way, length)
@@ -195,19 +205,19 @@ class BodyHashes:
 
 
 def canonical_body(raw: bytes | mmap, start: int, *, relaxed: bool) -> Iterator[bytes | None]:
-    """The canonical body (RFC 6376 section 3.4.3, 3.4.4) in pieces; a None among them: a line is too long."""
+    """The canonical body (RFC 6376 section 3.4.3, 3.4.4) in pieces; a None among them: it cannot be had in pieces."""
     at, size, empty, begun = start, len(raw), 0, False
     while at < size:
-        end = _line_end(raw, at, size)
+        end = _piece_end(raw, at, size)
         if end is None:
             yield None
             return
         piece = bytes(raw[at:end])
-        if piece[-2:] != b"\r\n":
+        if end == size and piece[-2:] != b"\r\n":
             piece += b"\r\n"
         at = end
         if relaxed:
-            piece = _WSP.sub(b" ", piece).replace(b" \r\n", b"\r\n")
+            piece = _compressed(piece).replace(b" \r\n", b"\r\n")
         kept = piece.rstrip(b"\r\n")
         if kept:
             begun = True
@@ -219,16 +229,30 @@ def canonical_body(raw: bytes | mmap, start: int, *, relaxed: bool) -> Iterator[
         yield b"\r\n"
 
 
-def _line_end(raw: bytes | mmap, at: int, size: int) -> int | None:
-    """Where the piece that begins at `at` ends: behind the last line end in `_PIECE` octets, or else the next one."""
+def _piece_end(raw: bytes | mmap, at: int, size: int) -> int | None:
+    """Where the piece that begins at `at` ends: behind a line end, or else within a line, but never within white space
+    nor between it and the line end, so that each piece can be canonicalised alone. None where that takes too long."""
     if size - at <= _PIECE:
         return size
     end = raw.rfind(b"\r\n", at, at + _PIECE)
-    if end < 0:
-        end = raw.find(b"\r\n", at + _PIECE - 1, at + _LONGEST_LINE)
-    if end < 0:
-        return size if size - at <= _LONGEST_LINE else None
-    return end + 2
+    if end >= 0:
+        return end + 2
+    text = len(bytes(raw[at : at + _PIECE]).rstrip(b" \t\r"))
+    if text:
+        return at + text
+    space = bytes(raw[at : at + _LONGEST_SPACE_IN_BODY])
+    after = at + len(space) - len(space.lstrip(b" \t"))
+    if after == size:
+        return size
+    return None if after == at + len(space) else after + (2 if raw[after : after + 1] == b"\r" else 1)
+
+
+def _compressed(piece: bytes) -> bytes:
+    """With one space for each run of white space; a pattern would hold up all threads while it replaces many."""
+    piece = piece.replace(b"\t", b" ")
+    while b"  " in piece:
+        piece = piece.replace(b"  ", b" ")
+    return piece
 
 
 def _empty_lines(count: int) -> Iterator[bytes]:
@@ -255,7 +279,7 @@ def verify(message: Message, signature: Signature, record: bytes, bodies: BodyHa
         return "unusable", f"its key has {bits} bits", 0
     body = bodies.get(signature.body_way, signature.length)
     if body is None:
-        return "unusable", "the body is too long to be hashed", 0
+        return "unusable", "the body cannot be hashed within its bounds", 0
     digest, total = body
     length = total if signature.length is None else signature.length
     if length > total:

@@ -24,6 +24,7 @@ _TRY = 0.4
 """Seconds that one resolver gets before it, or the next one, is asked again."""
 _AT_ONCE = 100
 _MOST_KEPT = 4096
+_LARGEST_KEPT = 4096
 _LONGEST_KEPT = 3600
 _NONE_KEPT = 60
 """Seconds that the answer that there is none is remembered: a key that was just put in should be found soon."""
@@ -64,6 +65,8 @@ class Resolver:
                 seconds, found = await self._ask(name)
         except (dns.exception.DNSException, OSError, EOFError) as error:
             raise Away(type(error).__name__) from None
+        if sum(map(len, found)) > _LARGEST_KEPT:
+            return found
         self._kept[name] = self._clock() + seconds, found
         self._kept.move_to_end(name)
         if len(self._kept) > _MOST_KEPT:

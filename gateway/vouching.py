@@ -21,6 +21,8 @@ from gateway.dns import Away, Resolver
 log = logging.getLogger("postern.vouching")
 
 THREADS = 2
+MOST_DOMAINS = 20
+"""Foreign domains of one message that signatures are asked about; no more is vouched for."""
 SECONDS = 10.0
 """For hashing one message, waiting for a thread included. A body of 64 MiB takes about one."""
 
@@ -39,6 +41,8 @@ class Vouching:
     @classmethod
     def asking(cls, settings: Dns, clock: Callable[[], float]) -> "Vouching":
         """One that asks the resolvers of the settings; `clock` counts seconds, from whenever."""
+        if settings.servers:
+            signatures.aligned("a.example", "b.example")  # the list of suffixes is read now, not while mail waits
         return cls(Resolver(settings.servers, clock) if settings.servers else None)
 
     def close(self) -> None:
@@ -58,7 +62,7 @@ class Vouching:
         return replace(facts, signatures=await self._verified(message, domains))
 
     async def _verified(self, message: Message, domains: tuple[str, ...]) -> tuple[Verified, ...]:
-        chosen = signatures.chosen(signatures.read(message), domains)
+        chosen = signatures.chosen(signatures.read(message), domains[:MOST_DOMAINS])
         keys = await asyncio.gather(*(self._key(each) for each, _ in chosen))
         work = asyncio.get_running_loop().run_in_executor(self._threads, verified, message, chosen, keys)
         try:
@@ -77,6 +81,9 @@ class Vouching:
             return await self._resolver.txt(signature.key_name)
         except Away as away:
             return f"no answer about its key ({away})"
+        except Exception as error:
+            log.exception("looking up a key failed")
+            return f"looking up its key failed: {type(error).__name__}"
 
 
 def verified(message: Message, chosen: _Chosen, keys: _Keys) -> tuple[Verified, ...]:
@@ -99,7 +106,8 @@ def _verified(
         result, why, unsigned = signatures.verify(message, signature, record or b"", bodies)
     except Exception as error:
         # Our fault: a rule that needs it defers the message, and one that only observes has seen nothing.
-        log.exception("verifying a signature failed")
+        if not getattr(message.raw, "closed", False):  # else the client is gone, and the message with it
+            log.exception("verifying a signature failed")
         return _fact(signature, speaks, "away", f"verifying failed: {type(error).__name__}")
     return _fact(signature, speaks, result, why, unsigned)
 
