@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from filters import signatures
 from filters.message import Message
 from filters.signatures import BodyHashes, aligned, canonical_body, chosen, read, verify
-from tests.rig.dkim_signing import ed25519_key, rsa_key, signed
+from tests.rig.dkim_signing import ed25519_key, rsa_key, signed, signed_as_written
 
 PLAIN = b"From: Ann <ann@example.org>\r\nTo: bob@recipient.example\r\nSubject: Lunch\r\n\r\nSee you  at noon. \r\n\r\nAnn\r\n\r\n"
 
@@ -62,6 +62,39 @@ def test_the_field_may_be_folded_and_written_in_any_case() -> None:
 )
 def test_what_was_changed_fails_and_says_which_part(old: bytes, new: bytes, why: str) -> None:
     assert result(signed(PLAIN).replace(old, new)) == ("fail", why, 0)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        b" v=1; a=rsa-sha256; c=relaxed/simple; d=example.org; s=s; h=From:To:Subject; bh={bh}; b={b}",
+        b" v=1; a=rsa-sha256; c=relaxed; d=example.org; s=s; h=From; bh={bh}; b={b};",
+        b"v=1;a=rsa-sha256;c=relaxed/simple;d=Example.ORG;s=s;h=from:to:date:from;bh={bh};b={b}",
+        b" a=rsa-sha256; bh={bh};\r\n\tc=relaxed/simple; d=example.org;\r\n h=From : To\r\n\t: Subject:Reply-To;\r\n s=s; v=1; b={b}",
+        b" v=1; a=rsa-sha256; c=relaxed/simple; d=example.org; i=ann@mail.example.org; q=dns/txt; s=s; t=1795168700; x=1795773500; h=from; bh={bh}; z=From:Ann|To:x; b={b}",
+        b" v=1; a=rsa-sha256; c=relaxed/simple; d=example.org; s=s; h=from; bh={bh}; dara=google.com; b={b}; x_new=1",
+        b" v=1; a=rsa-sha256; q=dns/txt; c=relaxed/simple; s=2024_03.a-b; d=example.org; h=From:Content-Type:Message-Id; bh={bh}; b=\r\n {b} ;\r\n",
+    ],
+)
+@pytest.mark.parametrize("message", [PLAIN, PLAIN.replace(b"Subject: Lunch", b"Subject:  Lunch \r\n\t at  noon")])
+def test_signatures_verify_as_many_signers_write_them(tags: bytes, message: bytes) -> None:
+    assert result(signed_as_written(message, tags.removesuffix(b"\r\n"))) == ("pass", "", 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("v=DKIM1; k=rsa; ", ""),
+        ("v=DKIM1; k=rsa; ", "v=DKIM1;k=rsa;t=s;h=sha256;s=email;n=a note;"),
+        ("v=DKIM1; k=rsa; ", "k=rsa; t=y; "),
+        ("v=DKIM1; k=rsa; ", "  v=DKIM1 ; k = rsa ;  s=*; "),
+        ("AQAB", "AQAB;"),
+        ("AQAB", "AQAB; "),
+        ("MII", "MI I "),
+    ],
+)
+def test_keys_are_taken_as_many_owners_write_them(change: tuple[str, str]) -> None:
+    assert result(signed(PLAIN), rsa_key().record.replace(*change))[0] == "pass"
 
 
 def test_another_key_fails() -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import functools
+import hashlib
+import re
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +12,8 @@ from unittest.mock import patch
 import dkim
 import nacl.encoding
 import nacl.signing
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 SIGNED_AT = 1795168700
 """Seconds since 1970: shortly before the time of `tests.rig.gateway.Clock`."""
@@ -55,3 +57,27 @@ def signed(
     with patch.object(dkim, "time", SimpleNamespace(time=lambda: at)):
         field: bytes = signer.sign(b"s", domain.encode(), used.private, **options)
     return field + message
+
+
+def signed_as_written(message: bytes, tags: bytes, key: Key | None = None) -> bytes:
+    """The message signed without dkimpy, relaxed/simple, the field's value as written: `{bh}` and `{b}` are filled in."""
+    head, _, body = message.partition(b"\r\n\r\n")
+    fields = [field.partition(b":") for field in re.split(rb"\r\n(?![ \t])", head)]
+    body_hash = base64.b64encode(hashlib.sha256(body.rstrip(b"\r\n") + b"\r\n").digest())
+    tags = tags.replace(b"{bh}", body_hash)
+    names = re.search(rb"(?<!b)h=([^;]*)", tags)
+    assert names is not None
+    text = b""
+    for name in re.sub(rb"\s", b"", names[1]).lower().split(b":"):
+        at = next((at for at in range(len(fields) - 1, -1, -1) if fields[at][0].lower() == name), None)
+        if at is not None:
+            text += _relaxed(*fields.pop(at)[::2]) + b"\r\n"
+    text += _relaxed(b"DKIM-Signature", tags.replace(b"{b}", b""))
+    private = serialization.load_pem_private_key((key or rsa_key()).private, None)
+    assert isinstance(private, rsa.RSAPrivateKey)
+    signature = base64.b64encode(private.sign(text, padding.PKCS1v15(), hashes.SHA256()))
+    return b"DKIM-Signature:" + tags.replace(b"{b}", signature[:70] + b"\r\n\t " + signature[70:]) + b"\r\n" + message
+
+
+def _relaxed(name: bytes, value: bytes) -> bytes:
+    return name.lower() + b":" + re.sub(rb"[ \t]+", b" ", value.replace(b"\r\n", b"")).strip()
