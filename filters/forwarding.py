@@ -52,14 +52,20 @@ def foreign_domains(message: Message, facts: Facts, names: tuple[str, ...] = ("f
     They are what `gateway.vouching` asks signatures about.
     """
     found = {mailbox.domain for name in names if message.all(name) for mailbox in message.mailboxes(name) or ()}
-    return tuple(sorted(found.difference(facts.customer.domains)))
+    return tuple(sorted(found - _own(facts)))
+
+
+def _own(facts: Facts) -> frozenset[str]:
+    """The domains that the credential may use of its own."""
+    return frozenset(facts.customer.domains)
 
 
 def excused(name: str, message: Message, facts: Facts) -> bool:
     """Whether foreign mailboxes in fields of this name are no matter for the rules on identity.
 
     With `forwarding` From is judged by the rules here. Any other field passes where an author's signature, or one of
-    that field's own domain, covers it: then it is not the forwarder who wrote it.
+    that field's own domain, covers it: then it is not the forwarder who wrote it. While the key of such a signature is
+    away, FWD-KEY judges it.
     """
     if name == "from" and _is_calendar(message, facts):
         return True
@@ -67,18 +73,23 @@ def excused(name: str, message: Message, facts: Facts) -> bool:
         return False
     if name == "from":
         return True
+    return _covered(name, message, facts, [*_counting(facts), *_away(facts)])
+
+
+def _covered(name: str, message: Message, facts: Facts, vouching: list[Verified]) -> bool:
+    """Whether signatures of the authors, or of the field's own domains, sign all foreign fields of this name."""
+    authors = frozenset(foreign_domains(message, facts))
+    speaking = [each.aligned for each in vouching if name in each.names]
     foreign = foreign_domains(message, facts, (name,))
-    authors = foreign_domains(message, facts)
-    vouching = [each for each in _counting(facts) if name in each.names]
-    return all(any(domain in each.aligned or each.aligned & set(authors) for each in vouching) for domain in foreign)
+    return all(any(domain in aligned or aligned & authors for aligned in speaking) for domain in foreign)
 
 
 def forwarded_path(facts: Facts) -> bool:
     """Whether the reverse-path is one that a forwarder may use: `<>`, an own domain, or SRS at an own upstream."""
     path, customer = facts.reverse_path, facts.customer
-    if path is None or path.domain in customer.domains:
+    if path is None or path.domain in _own(facts):
         return True
-    hosts = (*customer.domains, *customer.upstreams)
+    hosts = (*_own(facts), *customer.upstreams)
     at_own_host = any(path.domain == host or path.domain.endswith(f".{host}") for host in hosts)
     return at_own_host and bool(_SRS.match(path.text))
 
@@ -86,6 +97,10 @@ def forwarded_path(facts: Facts) -> bool:
 def _counting(facts: Facts) -> list[Verified]:
     now = facts.now.timestamp()
     return [each for each in facts.signatures or () if counts(each, now)]
+
+
+def _away(facts: Facts) -> list[Verified]:
+    return [each for each in facts.signatures or () if each.result == "away"]
 
 
 def _unvouched(message: Message, facts: Facts) -> list[str]:
@@ -102,7 +117,7 @@ def _may_yet(domain: str, message: Message, facts: Facts) -> bool:
     """Whether a signature may vouch for it once its key can be fetched."""
     if facts.signatures is None:
         return bool(message.all("dkim-signature"))
-    return any(each.result == "away" and domain in each.aligned for each in facts.signatures)
+    return any(domain in each.aligned for each in _away(facts))
 
 
 def _is_calendar(message: Message, facts: Facts) -> bool:
@@ -110,7 +125,7 @@ def _is_calendar(message: Message, facts: Facts) -> bool:
     if not facts.customer.forwarded_calendars or not foreign_domains(message, facts):
         return False
     senders = message.mailboxes("sender") or ()
-    if len(senders) != 1 or senders[0].domain not in facts.customer.domains:
+    if len(senders) != 1 or senders[0].domain not in _own(facts):
         return False
     found = _INVITATIONS.get(message)
     if found is None:
@@ -177,11 +192,16 @@ def vouched_from(message: Message, facts: Facts, policy: Policy) -> str | None:
     fix="Nothing: send it again later. If it lasts, the resolvers of the author's domain or of the operator are down.",
 )  # fmt: skip
 def key_is_away(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """The signature that would vouch for a foreign From cannot be verified, because DNS does not answer (RFC 6376
-    section 6.1.2): neither passed nor refused, but asked to come again."""
+    """The signature that would vouch for a foreign From, or for a foreign Sender beside it, cannot be verified, because
+    DNS does not answer (RFC 6376 section 6.1.2): neither passed nor refused, but asked to come again."""
     unvouched = _unvouched(message, facts)
-    if unvouched and all(_may_yet(domain, message, facts) for domain in unvouched):
-        return f"from domain {unvouched[0][:200]}: no answer about its key"
+    if unvouched:
+        waits = all(_may_yet(domain, message, facts) for domain in unvouched)
+        return f"from domain {unvouched[0][:200]}: no answer about its key" if waits else None
+    if facts.credential.forwarding and _away(facts):
+        for name in SENDERS[1:]:
+            if not _covered(name, message, facts, _counting(facts)) and excused(name, message, facts):
+                return f"{name} domain {foreign_domains(message, facts, (name,))[0][:200]}: no answer about its key"
     return None
 
 
@@ -199,7 +219,7 @@ def permitted(message: Message, facts: Facts, policy: Policy) -> str | None:
     operator's permission (R-011)."""
     if facts.credential.forwarding or not message.all("dkim-signature") or _is_calendar(message, facts):
         return None
-    signing = {each.domain for each in read(message) if each.domain} - set(facts.customer.domains)
+    signing = {each.domain for each in read(message) if each.domain} - _own(facts)
     for domain in foreign_domains(message, facts):
         if any(each == domain or domain.endswith(f".{each}") or each.endswith(f".{domain}") for each in signing):
             return f"from domain {domain[:200]}, signed by it or in its name"
