@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import mmap
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,12 +16,15 @@ import pytest_asyncio
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
 from config.settings import Dns as DnsSettings
+from consent.address import Address
 from filters import engine, signatures
 from filters.message import Message
 from filters.model import Facts
 from gateway import vouching
 from gateway.app import Gateway
+from gateway.cli.check import judge
 from gateway.vouching import Vouching
+from tests.gateway.test_directory import stored
 from tests.rig.dkim_signing import ed25519_key, rsa_key, signed
 from tests.rig.dns import Dns
 from tests.rig.gateway import CUSTOMERS, HASH, decisions, running
@@ -269,3 +273,24 @@ async def test_a_record_that_is_no_key_beside_the_key_does_not_hide_it(asking: V
     found = await asking.complete(facts_of(forwarding=True), Message(signed(AUTHORED)), engine.bind(Policy()))
     assert found.signatures is not None
     assert found.signatures[0].result == "pass"
+
+
+async def test_a_message_that_is_gone_meanwhile_is_no_alarm(caplog: pytest.LogCaptureFixture) -> None:
+    content = signed(AUTHORED)
+    with mmap.mmap(-1, len(content)) as view:
+        view.write(content)
+        message = Message(view)
+        picked = signatures.chosen(signatures.read(message), ())
+    found = vouching.verified(message, picked, [(rsa_key().record.encode(),)])
+    assert (found[0].result, caplog.records) == ("away", [])
+
+
+async def test_check_asks_the_same_resolvers(dns: Dns) -> None:
+    customer = stored("acme", {"username": "acme-app", "password_hash": HASH, "forwarding": True})
+    settings = DnsSettings(servers=(dns.address,))
+    bob = (Address.parse("bob@recipient.example"),)
+    passed = await judge(customer, Policy(), None, bob, signed(AUTHORED), dns=settings)
+    assert passed.reply == "250 2.0.0 Accepted"
+    changed = await judge(customer, Policy(), None, bob, signed(AUTHORED) + b"more\r\n", dns=settings)
+    assert changed.reply.startswith("550 5.7.1 Foreign From")
+    assert dns.asked == [KEY_NAME] * 2
