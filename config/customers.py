@@ -159,6 +159,7 @@ class Credential(Frozen):
     next_hop: str | None = None
     """A next hop of the settings; None takes the customer's."""
     forwarding: bool = False
+    """It may pass on what others wrote: a foreign From that its author's own DKIM signature vouches for."""
     normalise_bare_lf: bool = False
     """Make CRLF of bare CR and LF in its messages, before any rule sees them, instead of refusing them."""
     limits: Limits = Limits()
@@ -216,6 +217,8 @@ class Customer(Frozen):
     """The last day, in UTC, on which less than E2 does; from the next day on E2 is required again."""
     unsubscribe: Literal["require", "insert"] = "require"
     unsubscribe_hosts: tuple[Domain, ...] = ()
+    forwarded_calendars: bool = False
+    """It may pass on invitations with the organiser in From, unsigned, and their own Sender; each is counted."""
     next_hop: str | None = None
     """A next hop of the settings; None is the first."""
     credentials: tuple[Credential, ...] = ()
@@ -287,7 +290,7 @@ class Customer(Frozen):
         ]
         names += [
             f"credentials.{name}"
-            for name, plain in (("stream", "auto"), ("forwarding", False), ("limits", Limits()))
+            for name, plain in (("stream", "auto"), ("limits", Limits()))
             if any(getattr(credential, name) != plain for credential in self.credentials)
         ]
         return tuple(names)

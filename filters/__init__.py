@@ -1,6 +1,6 @@
 """What is wrong with a message: pure rules and the engine that asks them."""
 
-from filters import addressing, domains, headers, identity, trace
+from filters import addressing, domains, forwarding, headers, identity, signatures, trace
 from filters.model import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -8,6 +8,11 @@ RULES: tuple[Rule, ...] = (
     headers.one_from,
     headers.one_date,
     headers.single_instance,
+    forwarding.rewritten_path,
+    forwarding.vouched_from,
+    forwarding.key_is_away,
+    forwarding.permitted,
+    forwarding.calendar,
     identity.own_reverse_path,
     identity.own_from,
     identity.own_sender,
@@ -37,6 +42,10 @@ RULES: tuple[Rule, ...] = (
     addressing.near,
     addressing.reply_to,
     addressing.visible_recipients,
+    signatures.broken,
+    signatures.leaves_room,
+    signatures.doubled,
+    signatures.out_of_time,
     domains.sender_exists,
     domains.sender_has_no_null_mx,
     domains.sender_can_receive,
@@ -44,4 +53,8 @@ RULES: tuple[Rule, ...] = (
     domains.recipients_have_no_null_mx,
     domains.recipients_can_receive,
 )
-"""Every rule there is, in the order in which they are asked and recorded."""
+"""Every rule there is, in the order in which they are asked and recorded.
+
+Of several that refuse the first one's reply is given: that on forwarded mail, which names what to set, stands before
+that on any foreign From.
+"""

@@ -95,10 +95,19 @@ def _ask(bound: Bound, message: Message, facts: Facts, policy: Policy) -> Findin
         return Finding(rule.code, rule.clause, action, f"rule failed: {type(error).__name__}", BROKEN, rule.fix, True)
     if evidence is None:
         return None
-    reply = deferring(rule.reply) if action is Action.DEFER else rule.reply
+    reply = rule.reply
+    if action is Action.DEFER:
+        reply = deferring(reply)
+    elif action is Action.REJECT:
+        reply = rejecting(reply)
     return Finding(rule.code, rule.clause, action, evidence, reply, rule.fix)
 
 
 def deferring(reply: Reply) -> Reply:
-    """The reply as a 450: the same detail, as something that may pass later."""
-    return Reply(450, f"4{reply.enhanced[1:]}", reply.text)
+    """The reply as a 450: the same detail, as something that may pass later. One that defers is as it should be."""
+    return reply if reply.code < 500 else Reply(450, f"4{reply.enhanced[1:]}", reply.text)
+
+
+def rejecting(reply: Reply) -> Reply:
+    """The reply as a 550, where it is one that defers and policy rejects."""
+    return reply if reply.code >= 500 else Reply(550, f"5{reply.enhanced[1:]}", reply.text)

@@ -5,58 +5,19 @@ binding does (spec/clauses.md section 0, 8). Domains are exact; a sub-domain is 
 authors elsewhere: at the customer's own hosts.
 """
 
-from collections.abc import Iterable, Iterator
-from enum import Enum
+from collections.abc import Iterable
 
 from config.policy import Policy
 from filters import reports
+from filters.forwarding import excused
 from filters.message import Message
 from filters.model import Action, Facts, Phase, Reply, rule
+from filters.reach import Reach, reach
 from filters.reports import Author
 
 _FIX = "Use an address in a domain of this account, or ask the operator to add the domain."
 _SHOWN = 300
 """Characters of evidence."""
-
-
-class Reach(Enum):
-    """What a domain is to the credential that sends as it."""
-
-    OWN = "own"
-    """One it may use in any mail."""
-    DECLARED = "declared"
-    """A host of the customer's `upstreams` or `report_from`: it may write reports."""
-    LOCAL = "local"
-    """No public name, or beneath a domain of its own and not declared: reports from there are let pass, observed."""
-    FOREIGN = "foreign"
-
-
-def reach(author: Author, facts: Facts) -> Reach:
-    """What the domain of a report's author is to the credential that sends it.
-
-    What another customer holds is foreign, whatever is declared, and so is all beneath it. An upstream is a server; but
-    a name of two labels may be a provider's, with people in it: as such only mailer-daemon and postmaster write.
-    """
-    customer, domain = facts.customer, author.domain
-    if domain in facts.allowed:
-        return Reach.OWN
-    above = list(_at_and_above(domain))
-    holder = next((facts.holders[name] for name in above if name in facts.holders), customer.id)
-    if holder != customer.id:
-        return Reach.FOREIGN
-    if any(name in customer.report_from for name in above) or any(name in customer.upstreams for name in above[1:]):
-        return Reach.DECLARED
-    if domain in customer.upstreams and (domain.count(".") > 1 or author.local in reports.DAEMONS):
-        return Reach.DECLARED
-    beneath = any(name in facts.allowed for name in above[1:])
-    return Reach.LOCAL if beneath or not reports.public(domain) else Reach.FOREIGN
-
-
-def _at_and_above(domain: str) -> Iterator[str]:
-    """The domain and those above it, the nearest first."""
-    while domain:
-        yield domain
-        domain = domain.partition(".")[2]
 
 
 @rule(
@@ -67,6 +28,8 @@ def _at_and_above(domain: str) -> Iterator[str]:
 def own_reverse_path(message: Message, facts: Facts, policy: Policy) -> str | None:
     """The reverse-path is empty or within the domains the credential may use (R-005, RFC 6409 section 6.1)."""
     path = facts.reverse_path
+    if facts.credential.forwarding:
+        return None  # FWD-REVERSE-PATH judges it
     if path is None or path.domain in facts.allowed:
         return None
     return f"reverse-path domain {path.domain}"
@@ -80,7 +43,8 @@ def own_reverse_path(message: Message, facts: Facts, policy: Policy) -> str | No
 def own_from(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Every mailbox of From is within the domains the credential may use (R-006); a From that cannot be read is not. In
     a report (`<>` and multipart/report, Auto-Submitted, mailer-daemon, or a bounce's words) it may be a host under the
-    customer's `upstreams` or `report_from`."""
+    customer's `upstreams` or `report_from`. A foreign one that is forwarded with permission is judged by the FWD
+    rules."""
     return _foreign("from", message, facts)
 
 
@@ -175,6 +139,8 @@ def _foreign(name: str, message: Message, facts: Facts) -> str | None:
         return None
     if name in ("from", "sender") and reports.report(message, facts):
         outside = [author for author in outside if reach(author, facts) is Reach.FOREIGN]
+    if not outside or (message.mailboxes(name) and excused(name, message, facts)):
+        return None
     return _evidence(name, outside)
 
 

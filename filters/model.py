@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
@@ -18,7 +18,19 @@ from consent.address import Address
 if TYPE_CHECKING:
     from filters.message import Message
 
-__all__ = ["Action", "DomainState", "Facts", "Finding", "Outcome", "Phase", "Reply", "Rule", "Verdict", "rule"]
+__all__ = [
+    "Action",
+    "DomainState",
+    "Facts",
+    "Finding",
+    "Outcome",
+    "Phase",
+    "Reply",
+    "Rule",
+    "Verdict",
+    "Verified",
+    "rule",
+]
 
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
@@ -91,6 +103,32 @@ class DomainState(Enum):
     """It exists and has neither MX nor address."""
 
 
+Verification = Literal["pass", "fail", "no key", "away", "unusable"]
+"""What became of verifying a signature. `fail`: against a key that was fetched; `no key`: there definitely is none;
+`away`: no answer, so nothing is known; `unusable`: the signature or its key has a form that cannot be verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What is known of one DKIM-Signature that stood in the message as received (RFC 6376 section 6.1)."""
+
+    number: int
+    """Among the DKIM-Signature fields, from the top, beginning with 1."""
+    domain: str
+    """Its `d=`, in lower-case A-labels."""
+    result: Verification
+    why: str = ""
+    """For every result but `pass`; holds nothing of the message."""
+    aligned: frozenset[str] = frozenset()
+    """Of the domains that were asked about, those it speaks for: they have its organisational domain."""
+    names: frozenset[str] = frozenset()
+    """Lower-case names of the fields it signs."""
+    unsigned: int = 0
+    """Octets of the body behind its `l=`."""
+    expires: int | None = None
+    """Its `x=`, in seconds since 1970."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that rules may know besides the message and the policy, gathered before they run."""
@@ -113,6 +151,8 @@ class Facts:
     """What the DNS says about the domains of sender and recipients, as far as it answered in time."""
     held: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The domains of the operator and of all customers, by what they look like: `filters.likeness.Holders.view`."""
+    signatures: tuple[Verified, ...] | None = None
+    """Of the existing signatures those that were verified; None where that was not asked."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -45,6 +45,7 @@ from gateway.smtp.edge import Edge
 from gateway.stores import Stores
 from gateway.summing import summed
 from gateway.supervisor import Supervisor
+from gateway.vouching import Vouching
 
 log = logging.getLogger("postern")
 
@@ -144,6 +145,8 @@ class Gateway:
         await self.ledger.open()
         authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
         stack.callback(authenticator.close)
+        self.vouching = Vouching.asking(self.settings.dns, loop.time)
+        stack.callback(self.vouching.close)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
         stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
@@ -214,6 +217,7 @@ class Gateway:
             repeats=self.repeats,
             budget=budget,
             metrics=self.metrics,
+            vouching=self.vouching,
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
             names=self.names,

@@ -11,7 +11,7 @@ Postern has no queue. A client's transaction and the next hop's run in step:
     DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
                           2 order: this file (hop 2)
                           3 a view of the bytes (hop 3)
-                          4 facts, asked at once (hop 4)
+                          4 facts, asked at once (hop 4); signatures are verified where a rule needs it
                           5 rules, pure (hop 5)
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
@@ -49,6 +49,7 @@ from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Client, Transaction
 from gateway.visit import Visit
+from gateway.vouching import Vouching
 
 _PRESUMED = frozenset(parameters.PASSED_THROUGH)
 
@@ -70,6 +71,7 @@ class Pipeline:
         repeats: Repeats,
         budget: Budget,
         metrics: Metrics,
+        vouching: Vouching,
         clock: Callable[[], datetime],
         trace_key: bytes,
         names: DomainNames | None = None,
@@ -79,7 +81,7 @@ class Pipeline:
         self.profile = operator.profile
         self.desk = Desk(operator)
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
-        self.budget, self.metrics, self.clock = budget, metrics, clock
+        self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
         self.trace_key, self.names = trace_key, names
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)

@@ -209,6 +209,7 @@ class Transaction:
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
             known = await facts.with_domains(self.facts(), message, pipeline.names if rules else None)
+            known = await pipeline.vouching.complete(known, message, rules)
             verdict = evaluate(rules, message, known, pipeline.policy)
             if verdict.refused:
                 verdict = self._with_refused(verdict)

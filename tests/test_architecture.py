@@ -33,6 +33,7 @@ DOORS = {
     "starlette": ("gateway/http/",),
     "uvicorn": ("gateway/http/",),
     "dkim": ("filters/signatures.py",),
+    "publicsuffixlist": ("filters/signatures.py",),
     "email_validator": ("consent/address.py",),
     "cryptography": ("consent/keys.py", "consent/unsubscribe.py", "gateway/sign.py", "gateway/smtp/"),
     "argon2": ("consent/customers.py", "consent/passwords.py", "gateway/smtp/auth.py"),
@@ -44,7 +45,7 @@ DOORS = {
     "msgspec": ("consent/", "gateway/"),
     "psycopg": ("consent/",),
     "confusable_homoglyphs": ("filters/skeleton.py",),
-    "dns": ("gateway/domain_token.py", "gateway/names.py"),
+    "dns": ("gateway/dns.py", "gateway/domain_token.py", "gateway/names.py"),
     "python_multipart": ("gateway/http/",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))

@@ -14,7 +14,7 @@ def test_case(case: Case) -> None:
     verdict = case.verdict()
     assert tuple(finding.code for finding in verdict.findings) == case.expect
     assert not any(finding.failed for finding in verdict.findings)
-    refusing = {rule.code for rule in RULES if rule.default is Action.REJECT}
+    refusing = {rule.code for rule in RULES if case.actions.get(rule.code, rule.default) is Action.REJECT}
     expected = case.outcome or ("reject" if refusing.intersection(case.expect) else "accept")
     assert verdict.outcome is Outcome[expected.upper()]
     if case.evidence:

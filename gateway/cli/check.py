@@ -2,20 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from config.policy import MessageBounds, Policy
-from config.settings import Settings
+from config.settings import Dns, Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
-from filters.engine import UnknownRule, bind, evaluate
+from filters.engine import Bound, UnknownRule, bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
-from filters.model import DomainState, Finding, Outcome, Phase, Verdict
+from filters.model import DomainState, Facts, Finding, Outcome, Phase, Verdict
 from gateway.cli.context import (
     checked_policy,
     config_option,
@@ -32,8 +32,10 @@ from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
 from gateway.stores import Stores
+from gateway.vouching import Vouching
 
 _UNBOUNDED = 1 << 40
+_NO_DNS = Dns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def command(
             _looks(stores, settings).view,
         )
         domains = _ask(settings, path, to, data)
-        checked = judge(stored, policy, path, to, data, size, house=house, ehlo=ehlo, domains=domains)
+        checked = asyncio.run(
+            judge(stored, policy, path, to, data, size, house=house, ehlo=ehlo, domains=domains, dns=settings.dns)
+        )
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -111,7 +115,7 @@ def command(
     raise SystemExit(0 if checked.verdict.outcome is Outcome.ACCEPT else 1)
 
 
-def judge(
+async def judge(
     stored: StoredCustomer,
     policy: Policy,
     path: Address | None,
@@ -122,10 +126,11 @@ def judge(
     house: House,
     ehlo: str = "",
     domains: Mapping[str, DomainState] | None = None,
+    dns: Dns = _NO_DNS,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning.
+    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
     """
@@ -138,7 +143,7 @@ def judge(
     facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
-    whole = evaluate(rules, message, facts, policy)
+    whole = evaluate(rules, message, await _complete(facts, message, rules, dns), policy)
     if at_data:
         whole = Verdict(Outcome.REJECT, (at_data,), at_data)
     if stored.standing.status == "suspended":
@@ -180,6 +185,14 @@ def _ask(
             await names.close()
 
     return asyncio.run(ask())
+
+
+async def _complete(facts: Facts, message: Message, rules: Sequence[Bound], dns: Dns) -> Facts:
+    vouching = Vouching.asking(dns, asyncio.get_running_loop().time)
+    try:
+        return await vouching.complete(facts, message, rules)
+    finally:
+        vouching.close()
 
 
 _UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
 from filters import RULES
-from filters.engine import BROKEN, UnknownRule, bind, check_codes, deferring, evaluate
+from filters.engine import BROKEN, UnknownRule, bind, check_codes, deferring, evaluate, rejecting
 from filters.message import Message
 from filters.model import Facts, Outcome, Phase, Reply, Rule, rule
 
@@ -118,6 +118,12 @@ def test_a_deferred_finding_answers_450_with_the_same_detail() -> None:
     assert verdict.decisive is not None
     assert str(verdict.decisive.reply) == "450 4.7.1 A-B"
     assert deferring(Reply(554, "5.6.0", "x")) == Reply(450, "4.6.0", "x")
+    assert deferring(Reply(451, "4.7.5", "x")) == Reply(451, "4.7.5", "x")
+
+
+def test_what_rejects_is_5xx_whatever_the_rule_would_say() -> None:
+    assert rejecting(Reply(451, "4.7.5", "x")) == Reply(550, "5.7.5", "x")
+    assert rejecting(Reply(554, "5.6.0", "x")) == Reply(554, "5.6.0", "x")
 
 
 def test_a_rejected_finding_answers_its_own_reply() -> None:

@@ -10,6 +10,10 @@ customer report_from = ["web01.acme.example"]        a line of the customer's TO
 credential domains = ["acme.example"]        the same of the credential's
 held brand.example brand   a domain that another customer holds; without one: the operator; may stand several times
 policy addressing.visible_recipients = 10            a line of the policy's TOML
+forwarded-calendars        the customer may forward invitations
+signature 1 pass example.org; of mail.example.org; signs from sender; unsigned 5; expires 1700000000
+                           what verifying a DKIM-Signature gave: number, result (`no-key` with hyphen) and d=, then where
+                           it is so, the domains it speaks for, fields it signs, octets behind l=, and x=
 ehlo mail.host.example     what its server greets us with
 dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
@@ -26,7 +30,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from config.customers import Customer
 from config.policy import Action, Policy
@@ -34,7 +38,7 @@ from consent.address import Address
 from filters.engine import bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
-from filters.model import DomainState, Facts, Verdict
+from filters.model import DomainState, Facts, Verdict, Verification, Verified
 
 CASES = Path(__file__).parents[1] / "cases"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -64,6 +68,7 @@ class Case:
     policy: str = ""
     held: list[tuple[str, str]] = field(default_factory=list)
     message: bytes = b""
+    signatures: tuple[Verified, ...] | None = None
 
     def sender(self, shown: Mapping[str, Any]) -> Customer:
         """The customer, with one credential that says who it is as in `shown`."""
@@ -101,6 +106,7 @@ class Case:
             | dict.fromkeys(customer.domains, "acme"),
             held=looks.view,
             domains=self.dns,
+            signatures=self.signatures,
         )
         policy = Policy.model_validate(tomllib.loads(self.policy))
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
@@ -137,6 +143,8 @@ def _say(case: Case, word: str, value: str) -> bool:
         case.customer += f"upstreams = {value.split()}\n"
     elif word == "forwarding":
         case.credential += "forwarding = true\n"
+    elif word == "forwarded-calendars":
+        case.customer += "forwarded_calendars = true\n"
     else:
         return False
     return True
@@ -152,12 +160,29 @@ def _add(case: Case, word: str, value: str) -> bool:
     elif word == "dns":
         domain, _, state = value.strip().partition("=")
         case.dns[domain] = DomainState[state]
+    elif word == "signature":
+        case.signatures = (*(case.signatures or ()), _verified(value.strip()))
     elif word == "action":
         code, _, action = value.strip().partition("=")
         case.actions[code] = Action(action)
     else:
         return False
     return True
+
+
+def _verified(text: str) -> Verified:
+    """What verifying gave, as a case writes it."""
+    (number, result, domain), *rest = (part.split() for part in text.split(";"))
+    more: dict[str, Any] = {}
+    for word, *values in rest:
+        if word in ("of", "signs"):
+            more["aligned" if word == "of" else "names"] = frozenset(values)
+        elif word in ("unsigned", "expires"):
+            more[word] = int(values[0])
+        else:
+            raise ValueError(f"signature: unknown word {word!r}")
+    verification = cast(Verification, result.replace("-", " "))
+    return Verified(int(number), domain, verification, "" if result == "pass" else "as the case says", **more)
 
 
 def all_cases() -> list[Case]:

@@ -217,7 +217,7 @@ async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
             gateway.changes.load()
             path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
             house = gateway.edge.pipeline.house
-            checked = judge(store.get("acme"), POLICY, path, (BOB,), case.message, house=house)
+            checked = await judge(store.get("acme"), POLICY, path, (BOB,), case.message, house=house)
             assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
             # The next case may give these domains to somebody else.
             store.apply(
@@ -233,5 +233,5 @@ async def test_check_says_what_smtp_answers_a_suspended_customer(tmp_path: Path)
         gateway.changes.load()
         case = next(messages())
         path, house = Address.parse(case.mail_from), gateway.edge.pipeline.house
-        checked = judge(store.get("acme"), Policy(), path, (BOB,), case.message, house=house)
+        checked = await judge(store.get("acme"), Policy(), path, (BOB,), case.message, house=house)
         assert (checked.answered, checked.reply) == await over_smtp(gateway, case)

@@ -28,6 +28,17 @@ def test_apply_says_what_happened_to_each_customer(desk: Desk) -> None:
     assert rows[1] == {"customer": "brand", "result": "unchanged", "standing": "active"}
 
 
+def test_apply_says_that_forwarding_needs_dns(desk: Desk) -> None:
+    file = desk.folder / "forwards.toml"
+    file.write_text(
+        '[[customers]]\nid = "fwd"\nname = "Fwd"\ndomains = ["fwd.example"]\n'
+        '[[customers.credentials]]\nnetworks = ["198.51.100.77/32"]\nforwarding = true\n'
+    )
+    result = desk.run("customers", "apply", str(file))
+    assert result.exit_code == 0
+    assert "customer 'fwd': forwarding needs DNS" in result.stderr
+
+
 def test_what_was_applied_stands_in_the_audit_and_what_was_unchanged_does_not(desk: Desk) -> None:
     desk.done("customers", "apply", desk.customers)
     desk.done("customers", "apply", desk.customers)
