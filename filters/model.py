@@ -88,6 +88,8 @@ class Facts:
     reverse_path: Address | None
     """None is the null reverse-path `<>` (RFC 5321 section 4.5.5)."""
     recipients: tuple[Address, ...] = ()
+    smtputf8: bool = False
+    """Whether MAIL said SMTPUTF8 (RFC 6531): then the header block may be UTF-8."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

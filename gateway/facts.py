@@ -7,6 +7,13 @@ from filters.model import Facts
 from gateway.directory import Identity
 
 
-def gather(identity: Identity, reverse_path: Address | None, recipients: tuple[Address, ...], now: datetime) -> Facts:
+def gather(
+    identity: Identity,
+    reverse_path: Address | None,
+    recipients: tuple[Address, ...],
+    now: datetime,
+    *,
+    smtputf8: bool = False,
+) -> Facts:
     """The facts about one transaction. What the directory knows is in memory: nothing is waited for."""
-    return Facts(now, identity.entry.customer, identity.credential, reverse_path, recipients)
+    return Facts(now, identity.entry.customer, identity.credential, reverse_path, recipients, smtputf8=smtputf8)

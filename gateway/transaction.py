@@ -103,7 +103,13 @@ class Transaction:
 
     def facts(self) -> Facts:
         """The facts as they stand now."""
-        return facts.gather(self._identity, self._path.address, tuple(self.recipients), self._now)
+        return facts.gather(
+            self._identity,
+            self._path.address,
+            tuple(self.recipients),
+            self._now,
+            smtputf8="SMTPUTF8" in self._path.parameters,
+        )
 
     async def rcpt(self, path: Path) -> Reply:
         """RCPT: the worse of our answer and the next hop's."""

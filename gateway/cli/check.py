@@ -55,10 +55,17 @@ class Checked:
     help="Reverse-path; by default the first mailbox of From. '<>' is the null one.",
 )
 @click.option("--rcpt", "recipients", metavar="ADDRESS", multiple=True, help="A recipient; may be given several times.")
+@click.option("--smtputf8", is_flag=True, help="As if MAIL said SMTPUTF8.")
 @json_option
 @config_option
 def command(
-    file: Path, customer: str, mail_from: str | None, recipients: tuple[str, ...], as_json: bool, settings: Settings
+    file: Path,
+    customer: str,
+    mail_from: str | None,
+    recipients: tuple[str, ...],
+    smtputf8: bool,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Explain the verdict on FILE (an .eml) as if CUSTOMER sent it; nothing is sent and nothing recorded.
 
@@ -80,7 +87,7 @@ def command(
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        checked = judge(stored, policy, path, to, data, size)
+        checked = judge(stored, policy, path, to, data, size, smtputf8=smtputf8)
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
@@ -96,6 +103,8 @@ def judge(
     recipients: tuple[Address, ...],
     data: bytes,
     size: int = 0,
+    *,
+    smtputf8: bool = False,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
@@ -107,7 +116,7 @@ def judge(
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
-    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients)
+    facts = Facts(utc_now(), customer, customer.credentials[0], path, recipients, smtputf8=smtputf8)
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
     whole = evaluate(rules, message, facts, policy)

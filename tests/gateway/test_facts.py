@@ -16,3 +16,5 @@ def test_facts_say_who_sends_to_whom() -> None:
     facts = gather(identity, None, recipients, NOW)
     assert (facts.customer.id, facts.credential.name, facts.reverse_path) == ("acme", "app", None)
     assert (facts.recipients, facts.now) == (recipients, NOW)
+    assert not facts.smtputf8
+    assert gather(identity, None, recipients, NOW, smtputf8=True).smtputf8

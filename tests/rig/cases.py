@@ -6,6 +6,7 @@ mail-from bounce@acme.example        optional; `<>` is the null reverse-path
 domains acme.example news.acme.example
 action HDR-DATE=observe
 mode observe
+smtputf8                   MAIL said SMTPUTF8
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
 escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the message are read
@@ -42,6 +43,7 @@ class Case:
     mode: str = "enforce"
     outcome: str = ""
     evidence: str = ""
+    smtputf8: bool = False
     message: bytes = b""
 
     def verdict(self) -> Verdict:
@@ -51,7 +53,9 @@ class Case:
             {"id": "acme", "name": "Acme", "domains": self.domains, "mode": self.mode, "actions": self.actions}
         )
         path = None if self.mail_from == "<>" else Address.parse(self.mail_from)
-        facts = Facts(NOW, customer, credential, path, (Address.parse("bob@recipient.example"),))
+        facts = Facts(
+            NOW, customer, credential, path, (Address.parse("bob@recipient.example"),), smtputf8=self.smtputf8
+        )
         policy = Policy()
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
 
@@ -74,6 +78,8 @@ def read_cases(path: Path) -> Iterator[Case]:
             elif word == "action":
                 code, _, action = value.partition("=")
                 case.actions[code] = Action(action)
+            elif word == "smtputf8":
+                case.smtputf8 = True
             elif word == "escapes":
                 escapes = True
             elif word and not word.startswith("#"):
