@@ -38,6 +38,8 @@ LOOKED_AT = 16 * 1024
 
 _CONTROL = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _PLAIN = bytes(set(range(256)) - set(_CONTROL))
+_ENDING = frozenset(b"\0\x0b\x0c\x1c\x1d\x1e")
+"""Control octets at which some readers end a line or the text; Python's `str.splitlines` knows all but the first."""
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]++\r\n")
 _ROUTE = re.compile(rb"<[ \t]*+@")
 _FOLDED_FROM = re.compile(rb"\r\n[ \t]++(?i:from)[ \t]*+:[^\r\n@]*+@")
@@ -142,13 +144,14 @@ def one_sender(message: Message, facts: Facts, policy: Policy) -> str | None:
     fix="Take control characters out of header fields; most often one comes from a form whose input is not checked.",
 )  # fmt: skip
 def no_control(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """No control character in a field that programs act on, nor hidden in an encoded word of From or Sender, and no NUL
-    anywhere: some readers end the text there (RFC 5322 sections 2.2 and 4, RFC 2047 section 5, Mailsploit)."""
+    """No control character in a field that names an author, raw or hidden in an encoded word; none at which some
+    readers end the line or the text in a field that programs act on; and no NUL anywhere (RFC 5322 sections 2.2 and 4,
+    RFC 2047 section 5, Mailsploit)."""
     if message.unusual.translate(None, _PLAIN):
         for field in message.fields:
-            held = field.value.translate(None, _PLAIN)
-            if held and (field.name in PARSED or 0 in held):
-                return f"{_named(field)}: {words.octet(0 if 0 in held else held[0])}"
+            wrong = _forbidden_in(field)
+            if wrong:
+                return f"{_named(field)}: {words.octet(wrong[0])}"
     for name in ("from", "sender"):
         for field in message.all(name):
             hidden = words.control(field.unfolded[:LOOKED_AT]) if b"=?" in field.value else None
@@ -228,7 +231,7 @@ def no_obsolete_form(message: Message, facts: Facts, policy: Policy) -> str | No
     if message.unusual.translate(None, _PLAIN):
         for field in message.fields:
             held = field.value.translate(None, _PLAIN)
-            if held and not (field.name in PARSED or 0 in held):
+            if held and not _forbidden_in(field):
                 return f"{_named(field)}: {words.octet(held[0])}"
     return None
 
@@ -285,6 +288,14 @@ def no_folded_from(message: Message, facts: Facts, policy: Policy) -> str | None
 def _named(field: Field) -> str:
     """A field's name for evidence; one that may be anything is not repeated."""
     return field.name if not field.defect and _NAMEABLE.match(field.name) else "a field"
+
+
+def _forbidden_in(field: Field) -> bytes:
+    """The control octets of a field that are refused."""
+    held = field.value.translate(None, _PLAIN)
+    if field.name in AUTHORS:
+        return held
+    return bytes(octet for octet in held if octet == 0 or (octet in _ENDING and field.name in PARSED))
 
 
 def _names(fields: Iterable[Field]) -> str:
