@@ -145,8 +145,11 @@ def one_sender(message: Message, facts: Facts, policy: Policy) -> str | None:
 )  # fmt: skip
 def no_control(message: Message, facts: Facts, policy: Policy) -> str | None:
     """No control character in a field that names an author, raw or hidden in an encoded word; none at which some
-    readers end the line or the text in a field that programs act on; and no NUL anywhere (RFC 5322 sections 2.2 and 4,
-    RFC 2047 section 5, Mailsploit)."""
+    readers end the line or the text in a field that programs act on; no NUL, and no bare CR or LF, which the edge
+    refuses too (RFC 5322 sections 2.2 and 4, RFC 2047 section 5, Mailsploit)."""
+    ends = message.header.count(b"\r\n")
+    if message.header.count(b"\r") != ends or message.header.count(b"\n") != ends:
+        return "bare CR or LF"
     if message.unusual.translate(None, _PLAIN):
         for field in message.fields:
             wrong = _forbidden_in(field)

@@ -35,6 +35,7 @@ _LOOSE = re.compile(_TOKEN)
 _ODD_SPEC = re.compile(rb"@[^@]*\w\.\w[^@]*\Z")
 _ANGLE = re.compile(rb"<([^<>]*@[^<>]*)")
 _SEPARATED = re.compile(rb"(" + _TOKEN + rb")[ \t]*[,;<>\x00-\x1f]")
+_LAST = re.compile(rb"[,;<>\x00-\x1f][ \t]*+(" + _TOKEN + rb")[ \t]*+\Z")
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,100}\Z")
 _OUTSIDE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\\.|[^()"\\]++|[()"\\]', re.DOTALL)
 _INSIDE = re.compile(rb"[^()\\]++|\\.|[()\\]", re.DOTALL)
@@ -108,6 +109,7 @@ def hidden(value: bytes) -> Iterator[bytes]:
     quoted = (part[1:-1] for part in _PIECE.findall(text) if part[:1] == b'"' and len(part) > 1)
     for held in (*comments, *quoted, *_runs(value), *encoded):
         yield from _SEPARATED.findall(held)
+        yield from _LAST.findall(held)
 
 
 def library(folded: bytes) -> Iterator[bytes]:

@@ -75,6 +75,28 @@ def test_of_a_message_that_passes_every_reading_of_from_is_authorised(value: byt
                 assert domain_of(spec.decode("utf-8", "replace")) in OWN
 
 
+OURS = b"From: ann@acme.example"
+LINES = st.sampled_from(
+    [OURS, OURS, OURS + b",", OURS + b" (", b"From: eve@evil.example", b"from:eve@evil.example", b"From :eve@evil.example",
+     b"From", b"From:", b'From: "Ann', b"From ann@acme.example Fri Nov 20 10:00:00 2026", b">From eve@evil.example x",
+     b"From eve@evil.example", b" From: eve@evil.example", b"\tx", b" ", b"", b" ) x", b" <ann@acme.example>",
+     b" eve@evil.example", b' <eve@evil.example>" <ann@acme.example>', b"\x0bFrom: eve@evil.example", b"Subject: x",
+     b"\xef\xbb\xbfFrom: eve@evil.example", b"Subject: a\x1cFrom: eve@evil.example", b"From\xa0: eve@evil.example",
+     b"X: a\nFrom: eve@evil.example", b"X: a\rFrom: eve@evil.example", b": From: eve@evil.example", b"Sender: ann@acme.example"]
+)  # fmt: skip
+ENDS = st.sampled_from([b"\r\n\r\nFrom: eve@evil.example\r\n", b"\r\n", b"", b"\n\nFrom: eve@evil.example\r\n"])
+
+
+@settings(max_examples=600)
+@given(st.lists(LINES, min_size=1, max_size=6).map(b"\r\n".join), ENDS)
+def test_of_a_message_that_passes_every_reader_finds_an_authorised_from(header: bytes, end: bytes) -> None:
+    raw = header + end
+    if Case("", "", message=raw).verdict().decisive is None:
+        domains = {domain_of(spec) for spec in from_of(raw)}
+        assert domains
+        assert domains <= set(OWN)
+
+
 @given(VALUES | st.binary(max_size=80))
 def test_no_reading_raises(value: bytes) -> None:
     for _, reading in readings.READINGS:
