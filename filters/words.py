@@ -9,9 +9,13 @@ WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([^?\s]*+)\?=")
 _BEGUN = re.compile(rb"=\?[\w.:+-]{1,60}(?:\*[\w-]{1,20})?\?.\?")
 _BETWEEN = re.compile(rb"(?<=\?=)[ \t]++(?==\?)")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*+={0,2}\Z")
+_NO_DIGITS = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_WIDE = re.compile(rb"(?i)utf-?(?:16|32|7)|iso-2022|hz|gb|big5|cn-|euc-|shift|s?jis|ks_?c|cp9|ms9|windows-(?:31j|9)|x-")
+_WIDE = re.compile(
+    rb"(?i)utf-?(?:16|32|7)|unicode-1-1|iso-2022|hz|gb|big5|cn-|euc-|shift|s?jis|ks_?c|cp9|ms9|windows-(?:31j|9)|x-"
+)
 """Character sets in which an octet that looks like ASCII, or is below 32, may be a piece of a character."""
+_UTF = re.compile(rb"(?i)utf-?(?:16|32|7)|unicode-1-1")
 
 
 def joined(value: bytes) -> bytes:
@@ -20,23 +24,23 @@ def joined(value: bytes) -> bytes:
 
 
 def octets(found: re.Match[bytes]) -> bytes:
-    """What an encoded word holds, in UTF-8 or another character set that contains ASCII as it is; b"" where it cannot
-    be decoded."""
+    """What an encoded word holds, in UTF-8 or another character set that contains ASCII as it is."""
     charset, encoding, text = found[1], found[2], found[3]
     if encoding in b"qQ":
         held = decodestring(text, header=True)
     else:
-        text = text.rstrip(b"=")
-        try:
-            held = b64decode(text + b"=" * (-len(text) % 4))
-        except ValueError:
-            return b""
+        digits = text.translate(None, _NO_DIGITS)  # as lenient readers do; what is left over is dropped
+        digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+        held = b64decode(digits + b"=" * (-len(digits) % 4))
     if not _WIDE.match(charset):
         return held
+    if _UTF.match(charset) and held.isascii() and held.decode("ascii").isprintable():
+        # UTF-16 in name only: readers show the text as it stands. UTF-7 is read both ways.
+        return held + b" " + held.decode("utf-7", "replace").encode("utf-8", "replace") if b"7" in charset else held
     try:
         return held.decode(charset.partition(b"*")[0].decode("ascii"), "replace").encode("utf-8", "replace")
     except (LookupError, UnicodeError):
-        return b""
+        return held.replace(b"\x1b", b"")
 
 
 def decoded(value: bytes) -> bytes:

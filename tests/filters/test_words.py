@@ -37,8 +37,12 @@ def test_text_without_encoded_words_is_left_alone(text: str) -> None:
         (b"=?Shift_JIS?B?lFyCoA==?=", "能あ"),
         (b"=?iso-2022-jp?b?GyRCOzNFRBsoQg==?=", "山田"),
         (b"=?utf-16?b?YQA8AA==?=", "a<"),
-        (b"=?gb-none?q?x?=", ""),
+        (b"=?gb-none?q?x=1B?=", "x"),
+        (b"=?utf-16?q?=3Ca=40b=2Eexample=3E?=", "<a@b.example>"),
+        (b"=?utf-7?q?+ADw-a?=", "+ADw-a <a"),
         (b"=?utf-8?b?Y?=", ""),
+        (b"=?utf-8?b?Y*W=Jj?=", "abc"),
+        (b"=?utf-8?b?YWJjQ?=", "abc"),
         (b"a =?utf-8?q?b?= c", "a b c"),
     ],
 )
