@@ -32,7 +32,7 @@ _ONE_AT = re.compile(rb"[^@<>:;]*+<" + _SPEC + rb">[ \t]*\Z")
 _ATOM = rb"[^\s<>()\[\]:;,\"\\@\x00-\x1f]"
 _TOKEN = rb"(?<!" + _ATOM + rb")" + _ATOM + rb"++@" + _ATOM + rb"++"
 _LOOSE = re.compile(_TOKEN)
-_ODD_SPEC = re.compile(rb"@[^@]*\w\.\w[^@]*\Z")
+_WITH_DOMAIN = re.compile(rb"@[^@\"]*\w[^@\"]*\Z")
 _ANGLE = re.compile(rb"<([^<>]*@[^<>]*)")
 _SEPARATED = re.compile(rb"(" + _TOKEN + rb")[ \t]*[,;<>\x00-\x1f]")
 _LAST = re.compile(rb"[,;<>\x00-\x1f][ \t]*+(" + _TOKEN + rb")[ \t]*+\Z")
@@ -51,7 +51,7 @@ def alike(value: bytes) -> bool:
     if _ALIKE.match(value):
         return True
     # Whatever stands before it, there is no second @ to find a mailbox by.
-    return _ONE_AT.match(value) is not None and (b"=?" not in value or words.decoded(value).count(b"@") == 1)
+    return _ONE_AT.match(value) is not None and all(text.count(b"@") == 1 for text in _as_shown(value))
 
 
 def disagreement(folded: bytes, ours: Iterable[Address]) -> str | None:
@@ -90,7 +90,7 @@ def strict(value: bytes) -> Iterator[bytes]:
 def lenient(value: bytes) -> Iterator[bytes]:
     """Whatever stands behind an opening angle bracket, in quotes, comments and encoded words too; where there is none,
     whatever has an @. So read regular expressions."""
-    for text in (value, words.decoded(value)):
+    for text in _as_shown(value):
         angles = _ANGLE.findall(text)
         yield from map(_closed_up, angles)
         if not angles:
@@ -127,9 +127,10 @@ def library(folded: bytes) -> Iterator[bytes]:
     except Exception:  # noqa: BLE001 - it raises many kinds on malformed input: then it shows nobody
         found += []
     for spec in found:
-        # What ends in a quote is all local-part; '" <address>' is what Python makes of a quoted string with a fold.
-        octets = spec.encode("utf-8", "surrogateescape")
-        yield from _LOOSE.findall(octets) or ([octets] if _ODD_SPEC.search(octets) else [])
+        # '" <address>' is what Python makes of a quoted string with a fold; what has no domain is all local-part.
+        octets = spec.encode("utf-8", "surrogateescape").strip(b" <>")
+        if _WITH_DOMAIN.search(octets):
+            yield octets
 
 
 READINGS: tuple[tuple[str, Callable[[bytes], Iterator[bytes]]], ...] = (
@@ -139,6 +140,16 @@ READINGS: tuple[tuple[str, Callable[[bytes], Iterator[bytes]]], ...] = (
     ("Python's parser", library),
 )
 """Besides ours, which is `Message.mailboxes`."""
+
+
+def _as_shown(value: bytes) -> Iterator[bytes]:
+    """The value as it stands, decoded, and decoded twice, as some do."""
+    yield value
+    for _ in range(2):
+        if b"=?" not in value:
+            return
+        value = words.decoded(value)
+        yield value
 
 
 def _closed_up(spec: bytes) -> bytes:

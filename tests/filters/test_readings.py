@@ -65,6 +65,7 @@ def domain_of(spec: str) -> str:
 @example(b'"<eve@evil.example>" <ann@acme.example>', b"From")
 @example(b"=?utf-8?q?=22?=eve@evil.example, <ann@acme.example>", b"From")
 @example(b"(\r\n eve@evil.example x) ann@acme.example", b"From")  # Python ends the comment at the fold
+@example(b'"ann@acme.example\r\n @evil.example:Ann " <ann@acme.example>', b"From")
 @example(b'"x\r\n eve@evil.example x" <ann@acme.example>', b"From")
 def test_of_a_message_that_passes_every_reading_of_from_is_authorised(value: bytes, name: bytes) -> None:
     raw = name + b": " + value + b"\r\nSender: ann@acme.example\r\n\r\nbody\r\n"
@@ -120,9 +121,9 @@ def test_what_is_plain_has_one_reading_indeed(value: bytes) -> None:
         ("strict", b"a@b.example, C <d @ e.example>", [b"a@b.example", b"d@e.example"]),
         ("strict", b'"a@b"@c.example', [b'"a@b"@c.example']),
         ("strict", b"Ann", []),
-        ("lenient", b'"<x@y.example>" <ann@acme.example>', [b"x@y.example", b"ann@acme.example"] * 2),
-        ("lenient", b"x@y.example <ann@acme.example>", [b"ann@acme.example"] * 2),
-        ("lenient", b"a@b.example c@d.example", [b"a@b.example", b"c@d.example"] * 2),
+        ("lenient", b'"<x@y.example>" <ann@acme.example>', [b"x@y.example", b"ann@acme.example"]),
+        ("lenient", b"x@y.example <ann@acme.example>", [b"ann@acme.example"]),
+        ("lenient", b"a@b.example c@d.example", [b"a@b.example", b"c@d.example"]),
         ("hidden", b'"x@y.example, z" <ann@acme.example>', [b"x@y.example"]),
         ("hidden", b"ann@acme.example (x@y.example)", [b"x@y.example"]),
         ("hidden", b"ann@acme.example (from x@y.example)", []),
