@@ -37,19 +37,33 @@ _PLACEHOLDER = b"encoded-word"
 _AMBIGUOUS = re.compile(r'encoded-word|=\?|".*[@,;:<>\\].*"')
 """In an addr-spec: what readers take apart differently."""
 
+_MBOX_LINE = re.compile(
+    rb">*+From [^\s:]++ ++(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ 0-9]?[0-9] \d\d:\d\d(?::\d\d)?"
+    rb"(?: [A-Z]{1,5}| [+-]\d{4})? \d{4}(?: [+-]\d{4})?\Z"
+)
+"""What separates messages in an mbox file (RFC 4155 appendix A), quoted or not."""
+_USUAL = bytes([9, 10, 13, *range(32, 127)])
+
 _FROM = HeaderRegistry()
 _LONGEST_PARSED = 2048
 """Octets of address fields above which they are not parsed. The library's parser is recursive and takes time that grows
 with the square: 50 ms at this size at worst, seconds at 16 KiB, and all other sessions wait meanwhile."""
 
-Defect = Literal["", "no colon", "name is not printable ASCII", "space before the colon", "folded first line"]
+Defect = Literal[
+    "", "no colon", "name is not printable ASCII", "space before the colon", "folded first line", "mbox line"
+]  # fmt: skip
+MBOX_LINE: Defect = "mbox line"
+"""The line of an mbox file that was left above the first field. No reader takes it for a field, and it is no part of
+the message, so it is taken out on the way (gateway/transform.py): behind a line of ours it would end the header block
+for many readers."""
 
 
 class Field(NamedTuple):
     """One header field as it stands in the message."""
 
     name: str
-    """Lower-case. What stands before the first colon, or the whole first line where there is none."""
+    """Lower-case. What stands before the first colon, or the whole first line where there is none; of a line that an
+    mbox file left, "mbox line"."""
     value: bytes
     """After the colon, folds included, without the last CRLF."""
     start: int
@@ -91,6 +105,11 @@ class Message:
     def fields(self) -> tuple[Field, ...]:
         """Header fields from top to bottom. A line that is none is a Field with a defect."""
         return _split_plain(self.header) or tuple(_split(self.header))
+
+    @cached_property
+    def unusual(self) -> bytes:
+        """The octets of the header block that are neither printable ASCII nor white space, in order."""
+        return self.header.translate(None, _USUAL)
 
     def all(self, name: str) -> Sequence[Field]:
         """The fields of a (lower-case) name, from top to bottom."""
@@ -168,6 +187,12 @@ def _split(header: bytes) -> Iterator[Field]:
     if lines[-1] == b"":
         lines.pop()
     offset = index = 0
+    while index < len(lines) and _MBOX_LINE.match(lines[index]):
+        if lines[index + 1 : index + 2] and lines[index + 1][:1] in (b" ", b"\t"):
+            break  # without it, what continues it would continue a line of ours
+        start, offset = offset, offset + len(lines[index]) + 2
+        yield Field(MBOX_LINE, b"", start, min(offset, len(header)), MBOX_LINE)
+        index += 1
     while index < len(lines):
         first, start = lines[index], offset
         offset += len(first) + 2
@@ -180,9 +205,7 @@ def _split(header: bytes) -> Iterator[Field]:
         if last > index:
             value = b"\r\n".join([value, *lines[index:last]])
         index = last
-        defect: Literal[
-            "", "no colon", "name is not printable ASCII", "space before the colon", "folded first line"
-        ] = ""
+        defect: Defect = ""
         if first[:1] in (b" ", b"\t"):
             defect = "folded first line"
         elif not colon:

@@ -153,6 +153,8 @@ class Facts:
     """The domains of the operator and of all customers, by what they look like: `filters.likeness.Holders.view`."""
     signatures: tuple[Verified, ...] | None = None
     """Of the existing signatures those that were verified; None where that was not asked."""
+    smtputf8: bool = False
+    """Whether MAIL said SMTPUTF8 (RFC 6531): then the header block may be UTF-8."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -37,6 +37,8 @@ def gather(
     now: datetime,
     house: House,
     ehlo: str = "",
+    *,
+    smtputf8: bool = False,
 ) -> Facts:
     """The facts about one transaction that are in memory: nothing is waited for."""
     return Facts(
@@ -50,6 +52,7 @@ def gather(
         trace_key=house.trace_key,
         holders=house.holders,
         held=house.held,
+        smtputf8=smtputf8,
     )
 
 

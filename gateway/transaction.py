@@ -110,6 +110,7 @@ class Transaction:
             self._now,
             self._pipeline.house,
             self._client.ehlo,
+            smtputf8="SMTPUTF8" in self._path.parameters,
         )
 
     async def rcpt(self, path: Path) -> Reply:

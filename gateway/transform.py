@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
-from filters.message import Field, Message
+from filters.message import MBOX_LINE, Field, Message
 from filters.trace import authserv_id, own_id
 
 REMOVED = ("bcc", "return-path")
-"""Fields that never leave: Bcc names hidden recipients, Return-Path is the last MTA's (RFC 5321 section 4.4)."""
+"""Fields that never leave: Bcc names hidden recipients, Return-Path is the last MTA's (RFC 5321 section 4.4). Nor does
+a line that an mbox file left on top (RFC 4155): behind our lines it would end the header block for many readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def received(trace: Trace) -> bytes:
 
 
 def change(message: Message, trace: Trace, own_names: Iterable[str]) -> Change:
-    """Put on top Received and a missing Message-ID and Date; take out Bcc, Return-Path and results in our name.
+    """Put on top Received and a missing Message-ID and Date; take out Bcc, Return-Path, results in our name, and a line
+    that an mbox file left above the first field.
 
     `own_names` are the authserv-ids (RFC 8601 section 5) that only we may use, in lower case.
     """
@@ -77,9 +79,13 @@ def change(message: Message, trace: Trace, own_names: Iterable[str]) -> Change:
         top.append(f"Date: {date_time(int(trace.time.timestamp()))}\r\n".encode())
         made.append("added Date")
     out: list[Field] = []
-    if not names.isdisjoint(("bcc", "return-path", "authentication-results")):
+    if not names.isdisjoint(("bcc", "return-path", "authentication-results", MBOX_LINE)):
         own = frozenset(own_names)
-        out = [field for field in message.fields if field.name in REMOVED or _claims(field, own)]
+        out = [
+            field
+            for field in message.fields
+            if field.name in REMOVED or field.defect == MBOX_LINE or _claims(field, own)
+        ]
     if not out:
         return Change(b"".join(top), 0, tuple(made), message_id)
     kept, at = [], 0

@@ -65,6 +65,7 @@ class Checked:
 )
 @click.option("--rcpt", "recipients", metavar="ADDRESS", multiple=True, help="A recipient; may be given several times.")
 @click.option("--ehlo", metavar="NAME", default="", help="The name that the customer's server greets with.")
+@click.option("--smtputf8", is_flag=True, help="As if MAIL said SMTPUTF8.")
 @json_option
 @config_option
 def command(
@@ -73,6 +74,7 @@ def command(
     mail_from: str | None,
     recipients: tuple[str, ...],
     ehlo: str,
+    smtputf8: bool,
     as_json: bool,
     settings: Settings,
 ) -> None:
@@ -105,7 +107,19 @@ def command(
         )
         domains = _ask(settings, path, to, data)
         checked = asyncio.run(
-            judge(stored, policy, path, to, data, size, house=house, ehlo=ehlo, domains=domains, dns=settings.dns)
+            judge(
+                stored,
+                policy,
+                path,
+                to,
+                data,
+                size,
+                house=house,
+                ehlo=ehlo,
+                domains=domains,
+                dns=settings.dns,
+                smtputf8=smtputf8,
+            )
         )
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
@@ -127,6 +141,7 @@ async def judge(
     ehlo: str = "",
     domains: Mapping[str, DomainState] | None = None,
     dns: Dns = _NO_DNS,
+    smtputf8: bool = False,
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
@@ -139,7 +154,7 @@ async def judge(
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
     rules = bind(policy, customer.actions)
     identity = Identity(Entry(customer, stored.standing, rules), customer.credentials[0], "none")
-    facts = gather(identity, path, recipients, utc_now(), house, ehlo)
+    facts = gather(identity, path, recipients, utc_now(), house, ehlo, smtputf8=smtputf8)
     facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)

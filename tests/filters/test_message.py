@@ -85,6 +85,33 @@ def test_defects_are_data(raw: bytes, defect: str) -> None:
     assert Message(raw + b"\r\n").fields[0].defect == defect
 
 
+MBOX = b"From ann@acme.example Fri Nov 20 10:00:00 2026\r\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [MBOX, b">" + MBOX, b"From - Fri Nov  6 10:00 2026\r\n", b"From a@b.example  Thu Aug 22 12:36:23 CEST 2002\r\n",
+     b"From a Thu Aug 22 12:36:23 2002 +0200\r\n"],
+)  # fmt: skip
+def test_a_line_that_an_mbox_file_left_on_top_is_known(line: bytes) -> None:
+    first, second = Message(line + b"From: a@b.example\r\n\r\n").fields
+    assert (first.name, first.defect, first.start, first.end) == ("mbox line", "mbox line", 0, len(line))
+    assert (second.name, second.defect, second.start) == ("from", "", len(line))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"X: a\r\n" + MBOX, MBOX + b" folded\r\n", b"From :a\r\n", b"From a@b.example\r\n", b" " + MBOX,
+     b"From a@b.example Fri Nov 20 10:00:00 2026: x\r\n", b"From a b Fri Nov 20 10:00:00 2026\r\n"],
+)  # fmt: skip
+def test_what_only_looks_like_it_is_not(raw: bytes) -> None:
+    assert not any(field.defect == "mbox line" for field in Message(raw + b"\r\n").fields)
+
+
+def test_unusual_is_what_is_neither_printable_ascii_nor_white_space() -> None:
+    assert Message(b"A:\tb \x07\xfc\r\nB:\x7f~\0\r\n\r\n\xff").unusual == b"\x07\xfc\x7f\0"
+
+
 def test_all_finds_a_name_in_any_case_from_top_to_bottom() -> None:
     message = Message(b"To: a\r\nX: b\r\ntO:c\r\n\r\n")
     assert [field.unfolded for field in message.all("to")] == [b"a", b"c"]

@@ -27,6 +27,8 @@ def test_facts_say_who_sends_to_whom() -> None:
     assert facts.holders == {"acme.example": "acme"}
     assert facts.held["acrne.exarnple"] == {"acme.example": "acme"}
     assert facts.domains == {}
+    assert not facts.smtputf8
+    assert gather(identity, None, recipients, NOW, HOUSE, smtputf8=True).smtputf8
 
 
 def test_own_names_are_the_host_and_the_operators_domains_in_lower_case() -> None:

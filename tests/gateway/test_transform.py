@@ -73,6 +73,19 @@ def test_what_never_leaves_is_taken_out_by_its_exact_range(line: bytes, what: st
     assert sent(before + line + after) == (RECEIVED + before + after, (f"removed {what}",))
 
 
+def test_a_line_that_an_mbox_file_left_does_not_end_the_header_block_behind_ours() -> None:
+    lines = b"From ann@acme.example Fri Nov 20 10:00:00 2026\r\n>From b@c.example Fri Nov 20 10:00:00 2026\r\n"
+    rest = WHOLE + b"From: a@b.example\r\n\r\nFrom a@b.example Fri Nov 20 10:00:00 2026\r\n"
+    assert sent(lines + rest) == (RECEIVED + rest, ("removed 2 mbox line",))
+
+
+@pytest.mark.parametrize(
+    "raw", [b"mbox line: x\r\n", b"X: a\r\nFrom a@b.example Fri Nov 20 10:00:00 2026\r\n", b"From a@b.example\r\n"]
+)
+def test_no_other_line_is_taken_for_one(raw: bytes) -> None:
+    assert sent(raw + WHOLE + b"\r\n")[0].endswith(raw + WHOLE + b"\r\n")
+
+
 @pytest.mark.parametrize(
     "value", [b"mx.customer.example; spf=pass", b"", b"notgw.example; x", b"gw.example.evil.example; x"]
 )

@@ -18,6 +18,7 @@ ehlo mail.host.example     what its server greets us with
 dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
 mode observe
+smtputf8                   MAIL said SMTPUTF8
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
 escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the message are read
@@ -67,6 +68,7 @@ class Case:
     credential: str = ""
     policy: str = ""
     held: list[tuple[str, str]] = field(default_factory=list)
+    smtputf8: bool = False
     message: bytes = b""
     signatures: tuple[Verified, ...] | None = None
 
@@ -107,6 +109,7 @@ class Case:
             held=looks.view,
             domains=self.dns,
             signatures=self.signatures,
+            smtputf8=self.smtputf8,
         )
         policy = Policy.model_validate(tomllib.loads(self.policy))
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
@@ -143,6 +146,8 @@ def _say(case: Case, word: str, value: str) -> bool:
         case.customer += f"upstreams = {value.split()}\n"
     elif word == "forwarding":
         case.credential += "forwarding = true\n"
+    elif word == "smtputf8":
+        case.smtputf8 = True
     elif word == "forwarded-calendars":
         case.customer += "forwarded_calendars = true\n"
     else:

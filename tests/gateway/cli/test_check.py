@@ -72,6 +72,12 @@ def test_the_null_reverse_path_can_be_given(installation: Installation) -> None:
     assert check(installation, CLEAN, "--mail-from", "<>").exit_code == 0
 
 
+def test_smtputf8_can_be_given(installation: Installation) -> None:
+    text = CLEAN.replace("ann@", "jürgen@")
+    assert check(installation, text, "--mail-from", "<>").exit_code == 1
+    assert check(installation, text, "--mail-from", "<>", "--smtputf8").exit_code == 0
+
+
 def test_a_message_too_large_is_not_read(installation: Installation) -> None:
     (installation.folder / "policy.toml").write_text("[message]\nmax_bytes = 65536\n")
     installation.configure(policy_file="policy.toml")
