@@ -56,7 +56,10 @@ class Result:
 def personal(number: int, size: int) -> bytes:
     """A message as smtpload's class personal."""
     draw = random.Random(number)
-    words = ["".join(draw.choice("bdfgklmnprstv") + draw.choice("aeiou") for _ in range(draw.randint(1, 4))) for _ in range(400)]
+    words = [
+        "".join(draw.choice("bdfgklmnprstv") + draw.choice("aeiou") for _ in range(draw.randint(1, 4)))
+        for _ in range(400)
+    ]
     head = (
         f"Message-ID: <1.{number}@load.acme.example>\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\n"
         f"From: Sender {number % 10} <sender{number % 10}@acme.example>\r\nTo: User {number} <user{number}@example.org>\r\n"
