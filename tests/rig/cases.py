@@ -19,10 +19,12 @@ Here the message begins; each line ends in CRLF. It ends before the next line th
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
@@ -106,3 +108,15 @@ def read_cases(path: Path) -> Iterator[Case]:
 def all_cases(folder: Path = CASES) -> list[Case]:
     """Every case of every file in a folder."""
     return [case for path in sorted(folder.glob("*.txt")) for case in read_cases(path)]
+
+
+def parameters(cases: Sequence[Case]) -> list[object]:
+    """Cases for `parametrize`; one that waits for something to be built must fail until it is."""
+    return [
+        pytest.param(
+            case,
+            id=f"{case.file}: {case.title}",
+            marks=[pytest.mark.xfail(strict=True, reason=f"until {case.until}")] if case.until else [],
+        )
+        for case in cases
+    ]
