@@ -8,7 +8,8 @@ is named for spam are passed over.
 The corpus came from everywhere, and here it plays a customer's outgoing mail: in From, Sender, Resent-From,
 Resent-Sender and Return-Path each domain behind an `@` becomes acme.example, whose credential sends it, and no other
 octet changes. The reverse-path is `<>` where Return-Path is. The `From ` line that the collector's mailbox put on top
-is taken off, unless --keep-mbox-line. The clock stands an hour behind each message's own Date.
+is taken off, unless --keep-mbox-line. The clock stands a minute
+behind the last date that the message holds, in Date or in Received.
 
 Evidence names domains and counts; with its domains and digits taken out it is the class. The exit status is 1 when
 more than one message in a thousand is refused, 2 for wrong use.
@@ -43,7 +44,7 @@ _SENDERS = re.compile(
     rb"^(?:From|Sender|Resent-From|Resent-Sender|Return-Path)[ \t]*:[^\r]*(?:\r\n[ \t][^\r]*)*", re.M | re.I
 )
 _AT = re.compile(rb"@[A-Za-z0-9_.-]+")
-_DOMAIN = re.compile(r"(?:[\w-]+\.)+[a-z][\w-]+|\d+")
+_VARIABLE = re.compile(r"(?:(?:[\w-]+\.)+[a-z][\w-]+|\d+)(?:, (?:[\w-]+\.)+[a-z][\w-]+)*")
 _BOUNCE = re.compile(rb"^Return-Path[ \t]*:[ \t]*<>", re.M | re.I)
 
 
@@ -70,7 +71,7 @@ class Tally:
         for finding in verdict.findings:
             if finding.failed:
                 self.failed[finding.code] += 1
-            kind = _DOMAIN.sub("...", finding.evidence)
+            kind = _VARIABLE.sub("...", finding.evidence)
             self.findings[finding.action.value, finding.code, kind].append(name)
 
 
@@ -85,21 +86,27 @@ def ours(content: bytes, *, keep_mbox_line: bool = False) -> bytes:
 
 
 def judged(content: bytes, bound: tuple[Bound, ...], policy: Policy) -> Verdict:
-    """What the engine says of one message, an hour after its own Date."""
+    """What the engine says of one message, a minute after its last date."""
     message = Message(content)
     path = None if _BOUNCE.search(message.header) else Address.parse("bounce@acme.example")
-    facts = Facts(_clock(message), CUSTOMER, CREDENTIAL, path, (Address.parse("bob@recipient.example"),))
+    facts = Facts(last_date(message), CUSTOMER, CREDENTIAL, path, (Address.parse("bob@recipient.example"),))
     return evaluate(bound, message, facts, policy)
 
 
-def _clock(message: Message) -> datetime:
-    for date in message.all("date"):
-        try:
-            at = parsedate_to_datetime(date.unfolded.decode("ascii"))
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)) + timedelta(hours=1)
-        except (ValueError, TypeError, OverflowError, IndexError):
-            continue
-    return NOW
+def last_date(message: Message) -> datetime:
+    """A minute after the last date in Date or Received; a fixed time where there is none."""
+    stamps = [date.unfolded for date in message.all("date")]
+    stamps += [received.unfolded.rpartition(b";")[2] for received in message.all("received")]
+    read = [at for at in map(_date, stamps) if at]
+    return max(read) + timedelta(minutes=1) if read else NOW
+
+
+def _date(stamp: bytes) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(stamp.decode("ascii"))
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 def played(files: Iterable[Path], *, keep_mbox_line: bool = False) -> Tally:
