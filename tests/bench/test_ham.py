@@ -11,15 +11,20 @@ def test_only_the_domains_of_senders_change() -> None:
     raw = (
         b"From eve@lists.example Thu Aug 22 12:36:23 2002\n"
         b"Return-Path: <eve-bounces@lists.example>\n"
-        b'From: "eve@host.example" <eve@host.example>,\n\tbob (b@c.example)\n'
-        b"To: ann@host.example\nsender : x@y.example\nSubject: From: z@w.example\n\nFrom: q@r.example\n"
+        b'From: "eve@host.example" <eve@host.example>\n'
+        b"To: ann@host.example\nsender : x@y.example,\n\tbob (b@c.example)\nSubject: From: z@w.example\n\nFrom: q@r.example\n"
     )
     assert ours(raw) == (
         b"Return-Path: <eve-bounces@acme.example>\r\n"
-        b'From: "eve@acme.example" <eve@acme.example>,\r\n\tbob (b@acme.example)\r\n'
-        b"To: ann@host.example\r\nsender : x@acme.example\r\nSubject: From: z@w.example\r\n\r\nFrom: q@r.example\r\n"
+        b'From: "eve@acme.example" <eve@acme.example>\r\n'
+        b"To: ann@host.example\r\nsender : x@acme.example,\r\n\tbob (b@acme.example)\r\nSubject: From: z@w.example\r\n\r\nFrom: q@r.example\r\n"
     )
     assert ours(raw, keep_mbox_line=True).startswith(b"From eve@lists.example Thu Aug 22")
+
+
+def test_an_address_of_another_domain_in_a_display_name_stays() -> None:
+    raw = b'From: "eve@other.example, Eve@host.example" <eve@host.example>\r\n\r\n'
+    assert ours(raw) == b'From: "eve@other.example, Eve@acme.example" <eve@acme.example>\r\n\r\n'
 
 
 def test_refusals_are_listed_by_class_with_their_files(tmp_path: Path) -> None:
