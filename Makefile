@@ -14,7 +14,7 @@ TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server 
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench docs mutants fuzz lock wheel clean packages
+.PHONY: help run test coverage lint format bench bench-rules docs mutants fuzz lock wheel clean packages
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: .venv/dev  ## format the sources
 
 bench: .venv/dev packages  ## measure beside Postfix's before-queue proxy (QUICK=1: within three minutes)
 	$(BIN)/python -m tests.bench.bench $(ARGS)
+
+bench-rules: .venv/dev  ## what all rules cost, beside the header split of the same run; a missed goal fails
+	$(BIN)/python -m tests.bench.rules $(ARGS)
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md

@@ -21,17 +21,22 @@ mode observe
 smtputf8                   MAIL said SMTPUTF8
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
+rcpt-to bob@recipient.example carol@recipient.example        the recipients, where they are not bob alone
+charset big5               what the message is encoded in; UTF-8 where nothing is said
+until addressing           it does not pass yet: what must be built first
 escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the message are read
 
 Here the message begins; each line ends in CRLF. It ends before the next line that starts with "== ".
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from config.customers import Customer
 from config.policy import Action, Policy
@@ -69,6 +74,8 @@ class Case:
     policy: str = ""
     held: list[tuple[str, str]] = field(default_factory=list)
     smtputf8: bool = False
+    rcpt_to: str = "bob@recipient.example"
+    until: str = ""
     message: bytes = b""
     signatures: tuple[Verified, ...] | None = None
 
@@ -99,7 +106,7 @@ class Case:
             customer,
             customer.credentials[0],
             path,
-            (Address.parse("bob@recipient.example"),),
+            tuple(Address.parse(recipient) for recipient in self.rcpt_to.split()),
             ehlo=self.ehlo,
             own_names=frozenset(("gw.example",)),
             trace_key=TRACE_KEY,
@@ -120,14 +127,16 @@ def read_cases(path: Path) -> Iterator[Case]:
     for block in ("\n" + path.read_text()).split("\n== ")[1:]:
         title, _, rest = block.partition("\n")
         head, _, text = rest.partition("\n\n")
-        case, escapes = Case(title.split("  #")[0].strip(), path.stem), False
+        case, escapes, charset = Case(title.split("  #")[0].strip(), path.stem), False, "utf-8"
         for line in head.splitlines():
             word, _, value = line.partition(" ")
             if word == "escapes":
                 escapes = True
+            elif word == "charset":
+                charset = value.strip()
             elif word and not word.startswith("#") and not (_say(case, word, value.strip()) or _add(case, word, value)):
                 raise ValueError(f"{path.name}: {title!r}: unknown directive {word!r}")
-        raw = (text.rstrip("\n") + "\n").replace("\n", "\r\n").encode("utf-8")
+        raw = (text.rstrip("\n") + "\n").replace("\n", "\r\n").encode(charset)
         case.message = (
             raw.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1") if escapes else raw
         )
@@ -138,7 +147,7 @@ def _say(case: Case, word: str, value: str) -> bool:
     """A directive that says one thing; whether it is one."""
     if word == "expect":
         case.expect = () if value == "none" else tuple(value.split())
-    elif word in ("mail-from", "outcome", "evidence", "mode", "ehlo"):
+    elif word in ("mail-from", "outcome", "evidence", "mode", "ehlo", "rcpt-to", "until"):
         setattr(case, word.replace("-", "_"), value)
     elif word == "domains":
         case.domains = tuple(value.split())
@@ -190,6 +199,18 @@ def _verified(text: str) -> Verified:
     return Verified(int(number), domain, verification, "" if result == "pass" else "as the case says", **more)
 
 
-def all_cases() -> list[Case]:
-    """Every case of every file."""
-    return [case for path in sorted(CASES.glob("*.txt")) for case in read_cases(path)]
+def all_cases(folder: Path = CASES) -> list[Case]:
+    """Every case of every file in a folder."""
+    return [case for path in sorted(folder.glob("*.txt")) for case in read_cases(path)]
+
+
+def parameters(cases: Sequence[Case]) -> list[object]:
+    """Cases for `parametrize`; one that waits for something to be built must fail until it is."""
+    return [
+        pytest.param(
+            case,
+            id=f"{case.file}: {case.title}",
+            marks=[pytest.mark.xfail(strict=True, reason=f"until {case.until}")] if case.until else [],
+        )
+        for case in cases
+    ]
