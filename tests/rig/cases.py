@@ -23,7 +23,6 @@ outcome defer              accept, defer or reject; by default what the findings
 evidence 2 From fields     must be the evidence of the first finding
 rcpt-to bob@recipient.example carol@recipient.example        the recipients, where they are not bob alone
 charset big5               what the message is encoded in; UTF-8 where nothing is said
-until addressing           it does not pass yet: what must be built first
 escapes                    backslash escapes (\\r \\n \\0 \\xff \\\\) in the message are read
 
 Here the message begins; each line ends in CRLF. It ends before the next line that starts with "== ".
@@ -75,7 +74,6 @@ class Case:
     held: list[tuple[str, str]] = field(default_factory=list)
     smtputf8: bool = False
     rcpt_to: str = "bob@recipient.example"
-    until: str = ""
     message: bytes = b""
     signatures: tuple[Verified, ...] | None = None
 
@@ -147,7 +145,7 @@ def _say(case: Case, word: str, value: str) -> bool:
     """A directive that says one thing; whether it is one."""
     if word == "expect":
         case.expect = () if value == "none" else tuple(value.split())
-    elif word in ("mail-from", "outcome", "evidence", "mode", "ehlo", "rcpt-to", "until"):
+    elif word in ("mail-from", "outcome", "evidence", "mode", "ehlo", "rcpt-to"):
         setattr(case, word.replace("-", "_"), value)
     elif word == "domains":
         case.domains = tuple(value.split())
@@ -205,12 +203,5 @@ def all_cases(folder: Path = CASES) -> list[Case]:
 
 
 def parameters(cases: Sequence[Case]) -> list[object]:
-    """Cases for `parametrize`; one that waits for something to be built must fail until it is."""
-    return [
-        pytest.param(
-            case,
-            id=f"{case.file}: {case.title}",
-            marks=[pytest.mark.xfail(strict=True, reason=f"until {case.until}")] if case.until else [],
-        )
-        for case in cases
-    ]
+    """Cases for `parametrize`, named by file and title."""
+    return [pytest.param(case, id=f"{case.file}: {case.title}") for case in cases]
