@@ -95,8 +95,7 @@ class Connection(SMTP):
         self.connection_made(transport)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected (TLS is done already on an implicit listener)."""
-        self._tls = tls_of(transport)
+        """A client connected. On an implicit listener TLS is yet to begin."""
         if not self._peer[0]:
             name = transport.get_extra_info("peername")
             self._peer = (plain_address(str(name[0])), int(name[1])) if isinstance(name, tuple) else ("unknown", 0)

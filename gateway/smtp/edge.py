@@ -28,6 +28,7 @@ from gateway.smtp.certificates import AskingContext
 from gateway.smtp.gate import Gate
 from gateway.smtp.parameters import PASSED_THROUGH
 from gateway.smtp.peers import Networks
+from gateway.smtp.places import Places
 from gateway.smtp.replies import SHUTTING_DOWN, TOO_MANY_CONNECTIONS
 from gateway.smtp.wire import LineRepair
 
@@ -91,6 +92,8 @@ class Edge:
         self._gates: set[Gate] = set()
         """Connections of balancers whose PROXY header has not come yet."""
         self._balancers = {listener: Networks(listener.proxy_from) for listener in listeners}
+        self._newcomers = Places(limits.connections)
+        """Connections that wait to be looked at."""
         self._empty = asyncio.Event()
         self.draining = self._hurried = False
         self.on_reply: Callable[[str], None] | None = None
@@ -161,6 +164,7 @@ class Edge:
         """
         self.pipeline, self.limits, self._contexts = pipeline, limits, contexts
         self.admission.change(limits)
+        self._newcomers.total = limits.connections
 
     def transactions(self) -> "set[Transaction]":
         """Those that are open, or whose message is with the next hop."""
@@ -193,13 +197,25 @@ class Edge:
         self._metrics.connections.inc()
         if self.draining:
             return SHUTTING_DOWN
-        if len(self._sessions) > 2 * self.limits.connections:
-            return TOO_MANY_CONNECTIONS  # those included who are only being looked at
-        owner = self.identify(listener, address, None)
-        found = await self.admission.admit(address, owner.entry.customer.id if owner else None)
-        if isinstance(found, Reply):
+        # Those who wait for their turn are bounded too, and one address leaves room for the others.
+        newcomer = address_group(address)
+        found: Place | Reply = TOO_MANY_CONNECTIONS
+        if self._newcomers.take(newcomer):
+            try:
+                found = await self._look_at(listener, address)
+            finally:
+                self._newcomers.give(newcomer)
+        if isinstance(found, Reply) and found is not SHUTTING_DOWN:
             self.refused_stranger(address, "CONN-LIMIT")
         return found
+
+    async def _look_at(self, listener: Listener, address: str) -> Place | Reply:
+        """Let a newcomer in when it is its turn."""
+        await self.turn(None, address)
+        if self.draining:
+            return SHUTTING_DOWN
+        owner = self.identify(listener, address, None)
+        return await self.admission.admit(address, owner.entry.customer.id if owner else None)
 
     def release(self, session: "Session", place: Place | None) -> None:
         """A session has ended."""

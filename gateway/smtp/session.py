@@ -83,7 +83,6 @@ class Session(Connection):
     async def _handle_client(self) -> None:
         edge, peer = self._edge, self._peer
         try:
-            await edge.turn(None, peer[0])
             admitted = await edge.admit(self, self._listener, peer[0])
             if isinstance(admitted, Reply):
                 if self._listener.tls != "implicit":

@@ -51,10 +51,12 @@ class Reader:
             if not end:
                 return None
             chunk = _CHUNK.match(line) if self._chunking and self._state == "command" else None
-            if chunk and int(chunk[1]):
-                self._octets, self._skip, self._state = rest, int(chunk[1]), "last" if chunk[2] else "chunk"
-                return self._unit()
             self._octets = rest
+            if chunk:
+                self._state = "last" if chunk[2] else "chunk"
+                if int(chunk[1]):
+                    self._skip = int(chunk[1])
+                    return self._unit()
             return line
         if self._octets.startswith(b".\r\n"):
             self._octets = self._octets[3:]
