@@ -164,9 +164,9 @@ def test_what_cannot_be_read_is_unusable_and_never_broken(change: tuple[bytes, b
         "v=DKIM1; k=dsa; p=AAAA",
         "v=spf1 -all",
         "p=" + "A" * 2000,
-        rsa_key().record + "; s=tlsrpt",
-        rsa_key().record + "; s=other",
-        ed25519_key().record,
+        pytest.param(rsa_key().record + "; s=tlsrpt", id="for reports only"),
+        pytest.param(rsa_key().record + "; s=other", id="for another service"),
+        pytest.param(ed25519_key().record, id="another algorithm"),
         "k=rsa; p=" + "MAA=",
         "k=rsa; p=MAYCAQACAQA=",  # modulus and exponent 0
     ],
