@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.mail import Run, check_unchanged, copies, expected, received_ids
+from tests.rig.mail import Run, check_unchanged, copies, expected, references
 from tests.rig.postern import ACME, PASSWORD, Postern
 from tests.rig.postfix import PostfixInstance, client_of, relay_to
 from tests.rig.processes import free_port, wait_until
@@ -59,9 +59,9 @@ def test_a_gateway_killed_five_times_loses_nothing_and_explains_each_duplicate(t
     for each in found.values():
         # Whether an earlier copy had passed nobody knew when the gateway died: that is what `unknown` says. References
         # sort as they were given, whatever the order in which the next hop delivered.
-        references = sorted(received_ids(arrival, "gw.example")[0] for arrival in each)
-        assert len(set(references)) == len(references)
-        assert all(outcomes[reference] == "unknown" for reference in references[:-1]), references
+        known = sorted(references(arrival)[0] for arrival in each)
+        assert len(set(known)) == len(known)
+        assert all(outcomes[reference] == "unknown" for reference in known[:-1]), known
 
 
 def _arrived(sink: Sink, count: int) -> bool:

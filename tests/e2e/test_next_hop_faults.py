@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.rig.mail import Run, check_unchanged, copies, expected, of_run, received_ids
+from tests.rig.mail import Run, check_unchanged, copies, expected, of_run, references
 from tests.rig.postern import NETS, Postern
 from tests.rig.postfix import PostfixInstance, client_of
 from tests.rig.processes import free_port, wait_until
@@ -167,7 +167,7 @@ def explain(chain: Chain, run: Run, arrivals: list[Arrival]) -> int:
     outcomes = {each["reference"]: each["outcome"]["outcome"] for each in chain.postern.concluded(run.count)}
 
     def outcome(arrival: Arrival) -> str:
-        (reference,) = received_ids(arrival, "gw.example")
+        (reference,) = references(arrival)
         found: str = outcomes[reference]
         return found
 

@@ -148,6 +148,11 @@ def received_ids(arrival: Arrival, by: str) -> list[str]:
     return found
 
 
+def references(arrival: Arrival) -> list[str]:
+    """The references of the decisions that the message passed with, the newest first: our ids without their check."""
+    return [found.partition("-")[0] for found in received_ids(arrival, "gw.example")]
+
+
 def copies(arrivals: Sequence[Arrival]) -> dict[tuple[str, str], list[Arrival]]:
     """(message id, recipient) -> its arrivals, in order. A message is delivered once for each recipient."""
     found: defaultdict[tuple[str, str], list[Arrival]] = defaultdict(list)
