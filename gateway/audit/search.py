@@ -44,6 +44,7 @@ class Query:
     """Or, of withdrawals, the address they are about."""
     message_id: str | None = None
     reference: str | None = None
+    """As in a reply, or as the id in our Received field, whose check is left out."""
     verdict: str | None = None
     rule: str | None = None
     """Its code, in any finding, observed ones included."""
@@ -92,7 +93,7 @@ class _Wanted:
             "customer": query.customer,
             "credential": query.credential,
             "message_id": query.message_id,
-            "reference": query.reference,
+            "reference": query.reference and query.reference.partition("-")[0],
             "verdict": query.verdict,
         }
         self._plain = {name: value for name, value in plain.items() if value is not None}

@@ -49,7 +49,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--sender", callback=_address, help="Address in the reverse-path or in From.")
 @click.option("--recipient", callback=_address, help="Of withdrawals: the address they are about.")
 @click.option("--message-id", help="As it stands in the message, with angle brackets.")
-@click.option("--reference", help="The reference in a reply.")
+@click.option("--reference", help="The reference in a reply, or the id in our Received field.")
 @click.option("--verdict", type=click.Choice(["accept", "defer", "reject"]))
 @click.option("--rule", help="A rule's code, such as ID-FROM.")
 @click.option(

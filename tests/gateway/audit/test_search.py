@@ -79,6 +79,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         ({"recipient": EVE}, [4]),
         ({"message_id": "<odd \"'\\ é@x>"}, [3]),
         ({"reference": reference(2)}, [2]),
+        ({"reference": f"{reference(2)}-mfrggzdfmztwq2lk"}, [2]),  # as in Received
         ({"verdict": "defer"}, [5]),
         ({"verdict": "accept"}, [4, 3, 1]),
         ({"rule": "HDR-FROM"}, [2]),
