@@ -25,8 +25,8 @@ from gateway.cli.context import (
     printable,
     utc_now,
 )
-from gateway.directory import Entry, Identity, operators_domains
-from gateway.facts import House, domains_of, gather, own_names
+from gateway.directory import Entry, Identity, own_names
+from gateway.facts import House, domains_of, gather
 from gateway.names import DomainNames, make_resolver
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
@@ -99,11 +99,12 @@ def command(
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
+        names = own_names(settings.hostname, settings.operator.domains)
         house = House(
-            own_names(settings.hostname, settings.operator.domains),
+            names,
             stores.secrets.trace_key,
             stores.customers.holders(),
-            _looks(stores, settings).view,
+            _looks(stores, names).view,
         )
         domains = _ask(settings, path, to, data)
         checked = asyncio.run(
@@ -171,10 +172,10 @@ async def judge(
     return Checked(whole, "DATA")
 
 
-def _looks(stores: Stores, settings: Settings) -> Holders:
+def _looks(stores: Stores, names: frozenset[str]) -> Holders:
     """Whose the domains are, by what they look like."""
     made = Holders()
-    made.add("", operators_domains(settings))
+    made.add("", names)
     for domain, customer in stores.customers.holders().items():
         made.add(customer, (domain,))
     return made
