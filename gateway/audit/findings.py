@@ -161,7 +161,7 @@ class _Counting:
             return
         try:
             self._read(line)
-        except (AttributeError, KeyError, TypeError, json.JSONDecodeError):
+        except (AttributeError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError):
             return
 
     def _read(self, line: Line) -> None:

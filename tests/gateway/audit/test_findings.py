@@ -1,6 +1,7 @@
 """Findings counted by customer and rule: what would have been refused, on records of a journal and of a gateway."""
 
 import asyncio
+import json
 import smtplib
 from datetime import timedelta
 from pathlib import Path
@@ -127,9 +128,13 @@ def test_a_record_that_somebody_changed_is_passed_over(tmp_path: Path) -> None:
     written(tmp_path, {"findings": (WATCHED,)}, {"findings": (WATCHED,)}, {"findings": (WATCHED,)})
     path = segment_path(tmp_path / "main", 1)
     text = path.read_bytes()
-    for wrong in (b'"findings":7', b'"findings":[7]', b'"findings":[{"code":["x"]}]', b'"findings":[{"code"'):
-        path.write_bytes(text.replace(b'"findings":[{"code"', wrong, 1))
-        assert findings(tmp_path).totals[0].messages <= 3
+    whole = json.dumps([WATCHED], separators=(",", ":")).encode()
+    assert whole in text
+    for wrong in (b'["\xff"]', b"7", b"[7]", b'[{"code":["x"]}]', b'[{"code":"X"}]', b"[{"):
+        path.write_bytes(text.replace(whole, wrong, 1))
+        report = findings(tmp_path)
+        assert {row.rule: row.found for row in report.rows if row.found} == {"TRACE-ORDER": 2}
+        assert report.totals[0].messages in (2, 3)
 
 
 def test_more_rows_than_are_held_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
