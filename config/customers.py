@@ -154,6 +154,8 @@ class Credential(Frozen):
     domains: tuple[Domain, ...] = ()
     """Those of the customer's domains that it may use; none named is all of them."""
     stream: Literal["bulk", "transactional", "auto"] = "auto"
+    """What its mail is. With `bulk` all of it is bulk mail to ADDR-REPLY-TO, whatever the message says of itself; it
+    stands in each decision's record. Nothing else depends on it in this version."""
     list: Identifier | None = None
     """The list its mail is for, where nothing in the transaction says otherwise."""
     next_hop: str | None = None
@@ -288,11 +290,8 @@ class Customer(Frozen):
             for name in ("unsubscribe", "unsubscribe_hosts", "limits", "bulk")
             if getattr(self, name) != getattr(blank, name)
         ]
-        names += [
-            f"credentials.{name}"
-            for name, plain in (("stream", "auto"), ("limits", Limits()))
-            if any(getattr(credential, name) != plain for credential in self.credentials)
-        ]
+        if any(credential.limits != Limits() for credential in self.credentials):
+            names.append("credentials.limits")
         return tuple(names)
 
 

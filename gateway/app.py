@@ -23,7 +23,7 @@ from gateway.audit.errors import JournalError
 from gateway.audit.strangers import Strangers
 from gateway.changes import Changes
 from gateway.consents import Consents
-from gateway.directory import Directory, operators_domains
+from gateway.directory import Directory, own_names
 from gateway.evidence import Evidence
 from gateway.http.server import HttpServer
 from gateway.jobs import Jobs
@@ -76,7 +76,7 @@ class Gateway:
         self.metrics = Metrics()
         self.stores = Stores.open(settings)
         self.evidence = Evidence(settings, self.stores, clock)
-        self.directory = Directory(policy, operators_domains(settings))
+        self.directory = Directory(policy, own_names(settings.hostname, settings.operator.domains))
         self.repeats = Repeats(self.stores.repeats, clock)
         self.changes = Changes(
             self.stores.customers, self.stores.repeats, self.directory, self.repeats, self.metrics, clock

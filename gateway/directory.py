@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from config.customers import Credential, Customer, Standing
 from config.policy import Policy
-from config.settings import Settings
 from consent.customers import StoredCustomer
 from filters.engine import Bound, bind
 from filters.likeness import Holders
@@ -37,9 +36,9 @@ class Identity:
     """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
 
 
-def operators_domains(settings: Settings) -> tuple[str, ...]:
-    """Names that are the operator's own: this gateway's, and those of `operator.domains`."""
-    return tuple(name.lower().rstrip(".") for name in (settings.hostname, *settings.operator.domains))
+def own_names(hostname: str, domains: Iterable[str]) -> frozenset[str]:
+    """Our host name and the operator's domains, in lower case."""
+    return frozenset(name.lower().rstrip(".") for name in (hostname, *domains))
 
 
 class Directory:

@@ -9,6 +9,7 @@ from pathlib import Path
 from config.settings import Settings
 from consent.address import Address
 from gateway.audit.errors import JournalDamaged, JournalLocked
+from gateway.audit.findings import Findings, findings
 from gateway.audit.head import Head, HeadError
 from gateway.audit.journal import Journal
 from gateway.audit.record import Json, Sealed
@@ -99,6 +100,12 @@ class Evidence:
     def search(self, query: Query) -> Iterator[Json]:
         """Records, newest first, addresses in clear where the subject's key still exists."""
         return search(self._directory, query, lambda address: [self._stores.secrets.address_key(address)], self._unseal)
+
+    def findings(
+        self, since: datetime | None, until: datetime | None, customer: str | None, rule: str | None
+    ) -> Findings:
+        """What rules found, by rule and customer; raises `gateway.audit.findings.TooManyRows`."""
+        return findings(self._directory, since, until, customer, rule)
 
     def _published(self) -> tuple[dict[str, Head], list[str]]:
         """The registry's heads of this node by process, and the processes whose head there is none: changed by hand.

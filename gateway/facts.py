@@ -1,6 +1,6 @@
 """Facts: everything the rules may know, asked of the stores in one step before any rule runs (hop 4)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -23,11 +23,6 @@ class House:
     """Domain -> customer; the directory's own, as it is at any time."""
     held: Mapping[str, Mapping[str, str]] = field(repr=False)
     """Whose the domains are, by what they look like: `Directory.looks.view`, as it is at any time."""
-
-
-def own_names(hostname: str, domains: Iterable[str]) -> frozenset[str]:
-    """Our host name and the operator's domains, in lower case."""
-    return frozenset((hostname.lower(), *(domain.lower() for domain in domains)))
 
 
 def gather(

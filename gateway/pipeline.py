@@ -38,8 +38,8 @@ from filters.engine import evaluate
 from filters.model import Finding, Outcome, Phase, Reply, Verdict
 from gateway.audit.journal import Journal
 from gateway.desk import MAX_BYTES, Desk
-from gateway.directory import Directory, Identity
-from gateway.facts import House, own_names
+from gateway.directory import Directory, Identity, own_names
+from gateway.facts import House
 from gateway.metrics import Metrics
 from gateway.names import DomainNames
 from gateway.nexthop import NextHop

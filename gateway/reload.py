@@ -16,7 +16,7 @@ from config.settings import Settings
 from filters import RULES
 from filters.engine import bind
 from gateway.audit.record import Act
-from gateway.directory import operators_domains
+from gateway.directory import own_names
 from gateway.nexthop import NextHop
 from gateway.smtp.edge import server_contexts
 
@@ -95,7 +95,7 @@ async def prepare(gateway: "Gateway", settings: Settings, policy: Policy) -> Cha
 def _put_in_force(gateway: "Gateway", settings: Settings, policy: Policy) -> None:
     """What every process has."""
     gateway.settings, gateway.policy = settings, policy
-    gateway.directory.rebind(policy, operators_domains(settings))
+    gateway.directory.rebind(policy, own_names(settings.hostname, settings.operator.domains))
     gateway.metrics.switched_off(RULES, frozenset(bound.rule.code for bound in bind(policy)))
 
 

@@ -16,7 +16,7 @@ from ulid import ULID
 from consent.address import Address
 from filters.engine import evaluate
 from filters.message import Message
-from filters.model import Facts, Finding, Outcome, Reply, Verdict
+from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
 from gateway import facts, transform
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
@@ -94,6 +94,7 @@ class Transaction:
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._recording = False
+        self._signed: Sequence[Verified] | None = None
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
 
     @property
@@ -211,6 +212,7 @@ class Transaction:
             rules = () if self._only_to_desk else self._identity.entry.rules
             known = await facts.with_domains(self.facts(), message, pipeline.names if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
+            self._signed = known.signatures
             verdict = evaluate(rules, message, known, pipeline.policy)
             if verdict.refused:
                 verdict = self._with_refused(verdict)
@@ -414,7 +416,7 @@ class Transaction:
         change: transform.Change | None = None,
         recipients: Sequence[Address] | None = None,
     ) -> record.Decision:
-        client, entry, pipeline = self._client, self._identity.entry, self._pipeline
+        client, entry, pipeline, signed = self._client, self._identity.entry, self._pipeline, self._signed
         return record.Decision(
             reference=self.reference,
             customer=entry.customer.id,
@@ -437,6 +439,7 @@ class Transaction:
             findings=[_as_record(finding) for finding in verdict.findings],
             clauses=tuple(sorted({f.clause for f in verdict.findings})),
             modifications=change.modifications if change else (),
+            signatures=None if signed is None else [_as_verified(each) for each in signed],
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,
@@ -456,6 +459,10 @@ def _as_record(finding: Finding) -> dict[str, object]:
         "evidence": finding.evidence,
         "failed": finding.failed,
     }
+
+
+def _as_verified(found: Verified) -> dict[str, object]:
+    return {"number": found.number, "domain": found.domain, "result": found.result, "why": found.why}
 
 
 def _written(keyword: str, value: str) -> str:

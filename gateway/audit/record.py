@@ -138,6 +138,9 @@ class Decision(Kind):
     """Of the acceptable-use policy, that the findings rest on."""
     modifications: Sequence[str] = ()
     """Each change made to what is forwarded."""
+    signatures: Sequence[Mapping[str, Any]] | None = None
+    """Of the DKIM signatures that stood in the message those that were verified, each with `number` (from the top),
+    `domain` (its `d=`), `result` and `why`; None where no rule asked."""
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES or self.verdict not in VERDICTS:
@@ -183,6 +186,7 @@ class Decision(Kind):
             "findings": [dict(found) for found in self.findings],
             "clauses": list(self.clauses),
             "modifications": list(self.modifications),
+            "signatures": None if self.signatures is None else [dict(each) for each in self.signatures],
             "policy": self.policy,
             "version": self.version,
             "profile": self.profile,

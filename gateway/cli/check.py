@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,17 +16,11 @@ from filters.engine import Bound, UnknownRule, bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
 from filters.model import DomainState, Facts, Finding, Outcome, Phase, Verdict
-from gateway.cli.context import (
-    checked_policy,
-    config_option,
-    fail,
-    json_option,
-    open_stores,
-    printable,
-    utc_now,
-)
-from gateway.directory import Entry, Identity, operators_domains
-from gateway.facts import House, domains_of, gather, own_names
+from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
+from gateway.cli.explained import Explained
+from gateway.cli.where import places
+from gateway.directory import Entry, Identity, own_names
+from gateway.facts import House, domains_of, gather
 from gateway.names import DomainNames, make_resolver
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
@@ -99,11 +93,12 @@ def command(
     try:
         path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
+        names = own_names(settings.hostname, settings.operator.domains)
         house = House(
-            own_names(settings.hostname, settings.operator.domains),
+            names,
             stores.secrets.trace_key,
             stores.customers.holders(),
-            _looks(stores, settings).view,
+            _looks(stores, names).view,
         )
         domains = _ask(settings, path, to, data)
         checked = asyncio.run(
@@ -125,7 +120,12 @@ def command(
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
         fail(f"customer {customer!r}: {error}; apply its file again without it", 2)
-    _show(checked, as_json, "observe" in (stored.customer.mode, policy.mode))
+    message = Message(data)
+
+    def explain(finding: Finding) -> Explained:
+        return Explained(finding, places(finding, message, path, to))
+
+    _show(checked, as_json, "observe" in (stored.customer.mode, policy.mode), explain)
     raise SystemExit(0 if checked.verdict.outcome is Outcome.ACCEPT else 1)
 
 
@@ -171,10 +171,10 @@ async def judge(
     return Checked(whole, "DATA")
 
 
-def _looks(stores: Stores, settings: Settings) -> Holders:
+def _looks(stores: Stores, names: frozenset[str]) -> Holders:
     """Whose the domains are, by what they look like."""
     made = Holders()
-    made.add("", operators_domains(settings))
+    made.add("", names)
     for domain, customer in stores.customers.holders().items():
         made.add(customer, (domain,))
     return made
@@ -249,15 +249,16 @@ def _reverse_path(text: str | None, data: bytes) -> Address | None:
     return None if text in ("", "<>") else Address.parse(text.strip("<>"))
 
 
-def _show(checked: Checked, as_json: bool, observing: bool) -> None:
+def _show(checked: Checked, as_json: bool, observing: bool, explain: Callable[[Finding], Explained]) -> None:
     verdict = checked.verdict.outcome.name.lower()
+    found, also = map(explain, checked.verdict.findings), map(explain, checked.also)
     if as_json:
         shown = {
             "verdict": verdict,
             "reply": checked.reply,
             "answered": checked.answered,
-            "findings": [_as_json(each) for each in checked.verdict.findings],
-            "also": [_as_json(each) for each in checked.also],
+            "findings": [each.members() for each in found],
+            "also": [each.members() for each in also],
         }
         click.echo(json.dumps(shown, indent=2))
         return
@@ -266,26 +267,9 @@ def _show(checked: Checked, as_json: bool, observing: bool) -> None:
     click.echo(f"at       {checked.answered}")
     if observing:
         click.echo("mode     observe: findings are recorded and nothing is refused by rule")
-    for finding in checked.verdict.findings:
-        _explain(finding)
+    for each in found:
+        each.show()
     if checked.also:
         click.echo("\nOnce that is put right, there is more:")
-    for finding in checked.also:
-        _explain(finding)
-
-
-def _as_json(finding: Finding) -> dict[str, str]:
-    return {
-        "code": finding.code,
-        "clause": finding.clause,
-        "action": finding.action.value,
-        "evidence": finding.evidence,
-        "reply": str(finding.reply),
-        "fix": finding.fix,
-    }
-
-
-def _explain(finding: Finding) -> None:
-    click.echo(f"\n{finding.code}  ({finding.action.value}, clause {finding.clause})")
-    click.echo(f"  found  {printable(finding.evidence)}")
-    click.echo(f"  fix    {finding.fix}")
+    for each in also:
+        each.show()

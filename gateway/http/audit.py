@@ -1,4 +1,4 @@
-"""Audit: search."""
+"""Audit: search, and findings counted by rule and customer."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, FastAPI, Query
 from pydantic import BaseModel, Field
 
+from config.policy import Action
 from consent.address import Address, AddressError
 from consent.tokens import Role, Token
+from filters.engine import UnknownRule, check_codes
+from gateway.audit.findings import TooManyRows
 from gateway.audit.search import Query as AuditQuery
 from gateway.http.auth import caller
 from gateway.http.context import READERS, Context
@@ -28,8 +31,46 @@ class AuditPage(BaseModel):
     more: bool = Field(description="Whether there are more than `limit`; narrow the search.")
 
 
+class CustomerTotal(BaseModel):
+    """One customer's messages: those decided at MAIL or at the final dot, each attempt by itself."""
+
+    customer: str
+    messages: int
+    refused: int = Field(description="Refused or deferred.")
+    if_enforced: int = Field(
+        description="Passed in mode `observe`, and would have been refused or deferred in mode `enforce`."
+    )
+
+
+class RuleFindings(BaseModel):
+    """What one rule found in one customer's mail."""
+
+    customer: str
+    rule: str = Field(description="Its code.", examples=["TRACE-UPSTREAM"])
+    found: int = Field(description="Messages with the finding: the next three together.")
+    refused: int = Field(description="Of these, refused or deferred, for this finding or another.")
+    if_enforced: int = Field(
+        description="Passed in mode `observe`, and would have been refused or deferred in mode `enforce`."
+    )
+    if_rejecting: int = Field(
+        description="Passed with the rule's action on `observe`, and would have been refused had it been `reject`."
+    )
+    failed: int = Field(description="Messages at which the rule itself failed; in none of the other numbers.")
+    messages: int = Field(description="All of the customer's messages.")
+    share: float = Field(description="`if_enforced` and `if_rejecting` by `messages`, from 0 to 1.", examples=[0.0125])
+    examples: list[str] = Field(description="References of the newest messages; those that passed go before.")
+
+
+class FindingsPage(BaseModel):
+    """Findings counted by customer and rule."""
+
+    customers: list[CustomerTotal]
+    findings: list[RuleFindings]
+    more: bool = Field(description="Whether there are more than `limit`; ask for one customer, or one rule.")
+
+
 def routes(app: FastAPI, context: Context) -> None:
-    """Add the search."""
+    """Add search and findings."""
     gateway = context.gateway
     router = context.router("audit", READERS, prefix="/api/v1")
     searches = asyncio.Semaphore(_SEARCHES)
@@ -75,6 +116,32 @@ def routes(app: FastAPI, context: Context) -> None:
         async with searches:
             found = await asyncio.to_thread(lambda: list(gateway.evidence.search(query)))
         return AuditPage(records=found[:limit], more=len(found) > limit)
+
+    @router.get("/audit/findings")
+    async def findings(
+        token: Annotated[Token, Depends(caller)],
+        since: Annotated[Time | None, Query(description="Time with zone, inclusive.")] = None,
+        until: Annotated[Time | None, Query(description="Time with zone, exclusive.")] = None,
+        customer: str | None = None,
+        rule: Annotated[str | None, Query(description="A rule's code.")] = None,
+        limit: Annotated[int, Query(ge=1, le=_MOST_RECORDS, description="Customers, and findings, at most.")] = 100,
+    ) -> FindingsPage:
+        """Count what rules found and what would have been refused. A customer's token counts its own mail only."""
+        own = token.role == Role.CUSTOMER
+        if own and customer not in (None, token.customer):
+            return FindingsPage(customers=[], findings=[], more=False)
+        whose = token.customer if own else customer
+        try:
+            check_codes({rule: Action.OBSERVE} if rule else {})
+            async with searches:
+                found = await asyncio.to_thread(gateway.evidence.findings, since, until, whose, rule)
+        except (UnknownRule, TooManyRows) as error:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error).removeprefix("actions.")) from None
+        return FindingsPage(
+            customers=[CustomerTotal(**each.members()) for each in found.totals[:limit]],
+            findings=[RuleFindings(**each.members()) for each in found.rows[:limit]],
+            more=max(len(found.totals), len(found.rows)) > limit,
+        )
 
     app.include_router(router)
 

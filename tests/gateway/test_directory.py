@@ -7,10 +7,9 @@ import pytest
 
 from config.customers import Customer, Standing
 from config.policy import Action, Policy
-from config.settings import Settings
 from consent.customers import StoredCustomer
 from filters.engine import UnknownRule
-from gateway.directory import Directory, operators_domains
+from gateway.directory import Directory, own_names
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$a$b"
@@ -161,13 +160,5 @@ def test_the_operators_domains_change_with_its_settings() -> None:
     assert set(made.looks.view) == {"gate.exarnple"}
 
 
-def test_the_operators_names_are_the_gateways_and_those_of_the_settings() -> None:
-    settings = Settings.model_validate(
-        {
-            "hostname": "GW.example",
-            "smtp": {"listeners": [{"address": "127.0.0.1:0"}]},
-            "next_hops": [{"name": "default", "addresses": ["127.0.0.1:1"]}],
-            "operator": {"domains": ["Example.NET."]},
-        }
-    )
-    assert operators_domains(settings) == ("gw.example", "example.net")
+def test_own_names_are_the_host_and_the_operators_domains_in_lower_case() -> None:
+    assert own_names("GW1.Example", ["GW.example", "ops.EXAMPLE."]) == {"gw1.example", "gw.example", "ops.example"}

@@ -6,7 +6,7 @@ from consent.address import Address
 from filters.message import Message
 from filters.model import Facts
 from gateway.directory import Directory
-from gateway.facts import House, domains_of, gather, own_names, with_domains
+from gateway.facts import House, domains_of, gather, with_domains
 from tests.gateway.test_directory import HASH, NOW, stored
 
 HOUSE = House(
@@ -29,10 +29,6 @@ def test_facts_say_who_sends_to_whom() -> None:
     assert facts.domains == {}
     assert not facts.smtputf8
     assert gather(identity, None, recipients, NOW, HOUSE, smtputf8=True).smtputf8
-
-
-def test_own_names_are_the_host_and_the_operators_domains_in_lower_case() -> None:
-    assert own_names("GW1.Example", ["GW.example", "ops.example"]) == {"gw1.example", "gw.example", "ops.example"}
 
 
 def test_the_domains_asked_about_are_those_of_sender_and_recipients_and_of_no_other_field() -> None:

@@ -83,6 +83,8 @@ async def test_what_its_author_signed_is_forwarded_unchanged(up: tuple[Gateway, 
     assert (await send(talk, message)).startswith("250 ")
     assert hop.accepted[0].content.endswith(message)
     assert decisions(gateway)[-1]["findings"] == []
+    passed = {"number": 1, "domain": "example.org", "result": "pass", "why": ""}
+    assert decisions(gateway)[-1]["signatures"] == [passed]
     assert (await send(talk, message, "")).startswith("250 ")
     assert dns.asked == [KEY_NAME]
 
@@ -94,7 +96,10 @@ async def test_what_was_changed_on_the_way_is_refused_and_says_what_to_set(up: t
     assert "dmarc_mitigate_action = munge_from" in reply
     findings = decisions(gateway)[-1]["findings"]
     assert [each["code"] for each in findings] == ["FWD-FROM", "SIG-BROKEN"]
-    assert findings[0]["evidence"] == "from domain example.org: signature 1: fail, the body is not what was signed"
+    why = "the body is not what was signed"
+    assert findings[0]["evidence"] == f"from domain example.org: signature 1: fail, {why}"
+    failed = {"number": 1, "domain": "example.org", "result": "fail", "why": why}
+    assert decisions(gateway)[-1]["signatures"] == [failed]
     assert hop.accepted == []
 
 

@@ -89,7 +89,7 @@ def test_backward_gives_the_last_first_and_reads_no_more_than_is_asked_for(
 def test_a_segment_whose_times_are_not_told_is_read(root: Path) -> None:
     path = segment_path(root / "main", 3)
     path.write_bytes(path.read_bytes().replace(b'"latest":', b'"lately":', 1))
-    assert walk._from(root / "main", stamp(NOON + 2 * DAY)) == [2, 3, 4]
+    assert walk._between(root / "main", stamp(NOON + 2 * DAY), walk.ALWAYS) == [2, 3, 4]
     assert acts(line for line, _ in forward(root / "main", b'"act":', stamp(NOON + 2 * DAY))) == [
         "c0",
         "c1",
@@ -118,3 +118,12 @@ def test_a_record_behind_a_torn_line_has_no_known_hash_before_it(root: Path) -> 
     path.write_bytes(b"".join((*lines[:-2], lines[-2][:20] + b"\n", lines[-1])))
     *_, (line, before) = forward(root / "main", b'"act":', "")
     assert (line.json()["act"], before) == ("d1", None)
+
+
+def test_a_segment_that_begins_after_the_time_asked_for_is_not_opened(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = watched(monkeypatch)
+    lines = forward(root / "main", b'"act":', stamp(NOON + DAY), stamp(NOON + 2 * DAY))
+    assert acts(line for line, _ in lines) == ["b0", "b1"]
+    assert "000001.jsonl" not in opened

@@ -193,3 +193,46 @@ def test_an_audit_nobody_has_written_to_is_whole(installation: Installation) -> 
     assert result.exit_code == 0
     assert json.loads(result.stdout)["records"] == 0
     refused(installation.run("audit", "search"), "nothing found", status=1)
+
+
+def counted(installation: Installation, *arguments: str) -> dict[str, Any]:
+    """What `audit findings --json` says."""
+    result = installation.run("audit", "findings", "--json", *arguments)
+    found: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == (0 if found["customers"] else 1)
+    return found
+
+
+def test_findings_are_counted_by_customer_and_rule(audited: Installation) -> None:
+    found = counted(audited)
+    assert found["customers"] == [
+        {"customer": "acme", "messages": 2, "refused": 1, "if_enforced": 0},
+        {"customer": "nets", "messages": 1, "refused": 1, "if_enforced": 0},
+    ]
+    assert found["findings"] == [
+        {"customer": "acme", "rule": "ID-FROM", "found": 1, "refused": 1, "if_enforced": 0, "if_rejecting": 0,
+         "failed": 0, "messages": 2, "share": 0.0, "examples": [decision(2).reference]},
+    ]  # fmt: skip
+    assert counted(audited, "--customer", "nets")["findings"] == []
+    assert counted(audited, "--rule", "HDR-FROM")["findings"] == []
+    assert len(counted(audited, "--since", "2026-11-20T10:03:00Z")["customers"]) == 1
+    assert counted(audited, "--until", "2026-11-20T10:00:00Z") == {"customers": [], "findings": []}
+
+
+def test_the_table_of_findings_shows_customers_and_rules(audited: Installation) -> None:
+    result = audited.run("audit", "findings")
+    customers, rules = result.stdout.split("\n\n")
+    assert "if enforced" in customers
+    assert rules.splitlines()[2].split() == ["acme", "ID-FROM", "1", "1", "0", "0", "0", "0.00%", decision(2).reference]
+    assert "ID-FROM" not in audited.run("audit", "findings", "--customer", "nets").stdout
+
+
+def test_findings_of_an_unknown_rule_are_no_answer(audited: Installation) -> None:
+    result = audited.run("audit", "findings", "--rule", "ID-FORM")
+    assert result.exit_code == 2
+    assert "unknown rule code" in result.stderr
+    assert "ID-FROM" in result.stderr
+
+
+def test_no_message_in_the_time_asked_for_is_1(audited: Installation) -> None:
+    refused(audited.run("audit", "findings", "--customer", "nobody"), "nothing found", status=1)

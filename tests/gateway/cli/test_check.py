@@ -42,8 +42,12 @@ def test_each_finding_is_explained_with_evidence_clause_and_fix(installation: In
     assert result.exit_code == 1
     assert "reply    550 5.7.1 Header From is not within the domains of this account" in result.stdout
     assert (
-        "ID-FROM  (reject, clause MOD-2.5b)\n  found  from domain bank.example\n  fix    Use an address"
-        in result.stdout
+        "ID-FROM  (reject)\n"
+        "  reason  Header From is not within the domains of this account\n"
+        "  found   from domain bank.example\n"
+        "  where   line 1: From: Ann <ceo@bank.example>\\r\\n\n"
+        "  clause  MOD-2.5b: mail must not contain invalid or forged headers or domain names\n"
+        "  fix     Use an address" in result.stdout
     )
 
 
@@ -54,7 +58,10 @@ def test_what_is_refused_at_mail_comes_first_and_the_rest_is_told(installation: 
     assert (shown["verdict"], shown["answered"]) == ("reject", "MAIL")
     assert [each["code"] for each in shown["findings"]] == ["ID-REVERSE-PATH"]
     assert [each["code"] for each in shown["also"]] == ["HDR-DATE"]
-    assert shown["findings"][0].keys() == {"code", "clause", "action", "evidence", "reply", "fix"}
+    assert shown["findings"][0]["places"] == [{"line": None, "bytes": "MAIL FROM:<eve@evil.example>"}]
+    assert shown["also"][0]["places"] == [{"line": 1, "bytes": "Date: x\\r\\n"}]
+    assert shown["also"][0]["reason"].startswith("Message needs at most one Date header field")
+    assert all(shown["also"][0][name] for name in ("clause_text", "rule", "reply", "fix", "evidence"))
     text = check(installation, "Date: x\n" + CLEAN, "--mail-from", "eve@evil.example").stdout
     assert "Once that is put right, there is more:\n\nHDR-DATE" in text
 
@@ -65,7 +72,8 @@ def test_a_file_with_line_feeds_only_is_read_as_text(installation: Installation)
     assert check(installation, CLEAN.rstrip("\n")).exit_code == 0
     mixed = check(installation, CLEAN.replace("\n", "\r\n") + "one\nline\r\n")
     assert mixed.exit_code == 1
-    assert "BARE-LF  (reject, clause MOD-2.5b)\n  found  bare LF" in mixed.stdout
+    assert "BARE-LF  (reject)\n" in mixed.stdout
+    assert "  found   bare LF\n  where   line 6: one\\nline\\r\\n\n" in mixed.stdout
 
 
 def test_the_null_reverse_path_can_be_given(installation: Installation) -> None:
@@ -133,14 +141,14 @@ def test_wrong_use_is_2_and_says_what_to_do(installation: Installation, tmp_path
 
 def test_the_name_that_the_server_greets_with_is_the_customers(installation: Installation) -> None:
     text = "Received: from x by mx.hoster.example with ESMTP id 1; Fri, 20 Nov 2020 09:59:00 +0000\n" + CLEAN
-    assert "TRACE-UPSTREAM  (observe, clause MOD-2.5d)" in check(installation, text).stdout
+    assert "TRACE-UPSTREAM  (observe: recorded, not refused)" in check(installation, text).stdout
     assert "TRACE" not in check(installation, text, "--ehlo", "MX.Hoster.Example").stdout
 
 
 def test_results_in_the_operators_name_are_refused(installation: Installation) -> None:
     result = check(installation, "Authentication-Results: gw.example; spf=pass\n" + CLEAN)
     assert result.exit_code == 1
-    assert "TRACE-RESULTS  (reject, clause MOD-2.5b)" in result.stdout
+    assert "TRACE-RESULTS  (reject)" in result.stdout
 
 
 def messages() -> Iterator[Case]:

@@ -1,5 +1,7 @@
 """The search of the audit over HTTP."""
 
+from typing import Any
+
 from tests.gateway.http.conftest import Api, Client
 from tests.rig.gateway import decisions
 
@@ -70,3 +72,27 @@ async def test_the_audit_is_searched_by_all_that_is_given(api: Api) -> None:
     page = (await api.audit("auditor", kind="decision", limit=2)).json()
     assert (len(page["records"]), page["more"]) == (2, True)
     assert (await api.audit("auditor", kind="decision", limit=3)).json()["more"] is False
+
+
+async def test_findings_are_counted_and_a_customer_sees_its_own(api: Api) -> None:
+    async with Client(api) as client:
+        await client.send()
+        await client.command("MAIL FROM:<eve@evil.example>")
+
+    async def counted(who: str, **parameters: str | int) -> Any:
+        headers = api.as_(who)
+        return (await api.client.get("/api/v1/audit/findings", params=parameters, headers=headers)).json()
+
+    found = await counted("auditor")
+    assert found["customers"] == [{"customer": "acme", "messages": 2, "refused": 1, "if_enforced": 0}]
+    (row,) = found["findings"]
+    assert (row["rule"], row["found"], row["refused"], row["if_rejecting"], row["share"]) == (
+        "ID-REVERSE-PATH", 1, 1, 0, 0.0,
+    )  # fmt: skip
+    assert found["more"] is False
+    assert await counted("own") == await counted("own", customer="acme") == found
+    empty = {"customers": [], "findings": [], "more": False}
+    assert await counted("other") == await counted("other", customer="acme") == empty
+    assert await counted("auditor", until="2026-11-20T10:00:00Z") == empty
+    assert (await counted("auditor", rule="ID-FROM"))["findings"] == []
+    assert "ID-FROM" in (await counted("auditor", rule="ID-FORM"))["detail"]

@@ -49,6 +49,7 @@ TABLE = {
     ("GET", "/readyz"): public(),
     ("GET", "/metrics"): public(),
     ("GET", "/api/v1/audit"): Asked((401, 401, 200, 200, 200, 200)),
+    ("GET", "/api/v1/audit/findings"): Asked((401, 401, 200, 200, 200, 200)),
     ("GET", "/api/v1/jobs/{job}"): readers(),
     ("GET", "/api/v1/suppressions"): Asked((401, 401, 200, 200, 403, 403), {"params": {"address": BOB}}),
     ("POST", "/api/v1/suppressions"): admin(201, json={"address": "trap@recipient.example", "reason": "spamtrap"}),
