@@ -159,6 +159,8 @@ class Message:
 
     def _read_mailboxes(self, name: str) -> tuple[Address, ...] | None:
         fields = self.all(name)
+        if not fields:
+            return ()
         if sum(len(field.value) for field in fields) > _LONGEST_PARSED:
             return None
         found: list[Address] = []
