@@ -5,6 +5,8 @@ from base64 import b64decode
 from functools import lru_cache
 from quopri import decodestring
 
+from filters.shown import known_codec
+
 WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([^?\s]*+)\?=")
 """An encoded word; a language may stand behind the character set (RFC 2231 section 5)."""
 LONGEST = 75
@@ -43,10 +45,8 @@ def _octets(charset: bytes, encoding: bytes, text: bytes) -> bytes:
     if _UTF.match(charset) and held.isascii() and held.decode("ascii").isprintable():
         # UTF-16 in name only: readers show the text as it stands. UTF-7 is read both ways.
         return held + b" " + held.decode("utf-7", "replace").encode("utf-8", "replace") if b"7" in charset else held
-    try:
-        return held.decode(charset.partition(b"*")[0].decode("ascii"), "replace").encode("utf-8", "replace")
-    except (LookupError, UnicodeError):
-        return held.replace(b"\x1b", b"")
+    codec = known_codec(charset.decode("ascii"))
+    return held.decode(codec, "replace").encode("utf-8", "replace") if codec else held.replace(b"\x1b", b"")
 
 
 _usual = lru_cache(maxsize=512)(_octets)
