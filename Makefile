@@ -40,8 +40,9 @@ format: .venv/dev  ## format the sources
 bench: .venv/dev packages  ## measure beside Postfix's before-queue proxy (QUICK=1: within three minutes)
 	$(BIN)/python -m tests.bench.bench $(ARGS)
 
-bench-rules: .venv/dev  ## what all rules cost, beside the header split of the same run; a missed goal fails
+bench-rules: .venv/dev  ## what all rules cost, beside the header split of the same run, and at worst; a missed goal fails
 	$(BIN)/python -m tests.bench.rules $(ARGS)
+	$(BIN)/python -m tests.bench.worst
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md

@@ -6,6 +6,7 @@ default and a comment, in the shipped `policy.toml`. Unknown keys are refused he
 """
 
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -91,6 +92,11 @@ class Addressing(Frozen):
     """Domains to which no bulk mail has its answers sent."""
     visible_recipients: Annotated[int, Field(ge=10, le=100_000)] = 100
     """Recipients outside the customer's domains that To and Cc may show to each other."""
+
+    @cached_property
+    def brand_names(self) -> tuple[str, ...]:
+        """The names of the brands."""
+        return tuple(brand.name for brand in self.brands)
 
 
 class AuditPolicy(Frozen):

@@ -13,7 +13,7 @@ from config.policy import Policy
 from filters.likeness import alike, look
 from filters.message import Message
 from filters.model import Action, Facts, Reply, rule
-from filters.names import is_brand, is_person, names_brand
+from filters.names import holds_none, is_brand, is_person, names_brand
 from filters.shown import Mailbox, decoded, plain_domain
 from filters.skeleton import IGNORABLE, mixed, scripts
 from filters.unseen import reversed_text, unseen
@@ -33,12 +33,15 @@ _VIA = re.compile(
 _FOR = re.compile(rf"(?:{_BEHALF})\W++[^\s<>()\[\],;:\"]*\Z")
 _HANDLE = re.compile(r"(?:^|[^\w.-])@[\w.-]+\Z")
 """What stands before the second `@` in the name of an account of a federated network, such as @ann@social.example."""
+_PIECE = 256
 _LOOKED_BACK = 100
 """Characters before an address in which these are looked for."""
 _DOMAIN = re.compile(r"[\w.-]+\Z")
 _DOTS = str.maketrans({"\u3002": "."})
 """What IDNA takes for a dot and compatibility decomposition does not (RFC 3490 section 3.1)."""
 _WORDS = re.compile(r"[^\W_]+")
+_LATIN = re.compile("[\0-\u024f]*+\\Z")
+"""Letters of the Latin script alone, and what all scripts share."""
 _SHORT = re.compile(f"[{IGNORABLE}]+")
 _NOT_PUBLIC = frozenset({
     "local", "localdomain", "localhost", "lan", "internal", "intranet", "home", "corp", "private", "invalid",
@@ -162,6 +165,8 @@ def name_script(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A word in a display name of From, Sender, Reply-To that mixes scripts as no language does; also a common slip of
     the keyboard."""
     for name, mailbox in message.seen_oddly:
+        if _LATIN.match(mailbox.name):
+            continue
         for word in _WORDS.findall(_SHORT.sub("", mailbox.name)):
             found = frozenset[str]() if word.isascii() else scripts(word)
             if mixed(found):
@@ -290,7 +295,10 @@ def _others(message: Message, facts: Facts) -> Iterator[tuple[str, _Quoted]]:
 
 
 def _quoted(mailbox: Mailbox, facts: Facts) -> Iterator[_Quoted]:
-    text = _SHORT.sub("", normalize("NFKC", mailbox.name).translate(_DOTS)).lower()
+    text = _compatible(mailbox.name)
+    if "@" not in text:
+        return
+    text = _SHORT.sub("", text.translate(_DOTS)).lower()
     own = {*facts.customer.domains, mailbox.domain}
     at = text.find("@")
     while at >= 0:
@@ -304,6 +312,11 @@ def _quoted(mailbox: Mailbox, facts: Facts) -> Iterator[_Quoted]:
                 said = _VIA.match(text, behind.end()) or _FOR.search(before) or _HANDLE.search(before)
                 yield _Quoted(domain, above or bool(said))
         at = text.find("@", at + 1)
+
+
+def _compatible(text: str) -> str:
+    """The text in compatibility forms, piece by piece: to put marks in order takes time that grows with the square."""
+    return "".join(normalize("NFKC", text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
 
 
 def _is_public(domain: str) -> bool:
@@ -328,7 +341,7 @@ def _held(domain: str, facts: Facts) -> bool:
 def _brand(message: Message, facts: Facts, policy: Policy, *, whole: bool) -> str | None:
     asked = is_brand if whole else names_brand
     for name, mailbox in message.seen:
-        if mailbox.name and name in AUTHORS:
+        if mailbox.name and name in AUTHORS and not holds_none(mailbox.name, policy.addressing.brand_names):
             for each in policy.addressing.brands:
                 if asked(mailbox.name, each.name) and not _may_write_as(facts, mailbox, each.name, each.domains):
                     return f"{name} domain {_cut(mailbox.domain)}, brand {each.name}"

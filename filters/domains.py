@@ -83,12 +83,16 @@ def sender_domains(message: Message, reverse_path: Address | None) -> list[str]:
 
 def _of_sender(message: Message, state: DomainState, facts: Facts) -> str | None:
     """Evidence when one of the sender's domains is in that state."""
-    return _found(sender_domains(message, facts.reverse_path), state, facts) if facts.domains else None
+    return _found(sender_domains(message, facts.reverse_path), state, facts) if _any_in(state, facts) else None
 
 
 def _of_recipients(state: DomainState, facts: Facts) -> str | None:
     """The same of the recipients' domains."""
-    return _found((each.domain for each in facts.recipients), state, facts) if facts.domains else None
+    return _found((each.domain for each in facts.recipients), state, facts) if _any_in(state, facts) else None
+
+
+def _any_in(state: DomainState, facts: Facts) -> bool:
+    return state in facts.domains.values()
 
 
 def _found(domains: Iterable[str], state: DomainState, facts: Facts) -> str | None:

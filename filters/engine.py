@@ -75,9 +75,14 @@ def evaluate(
     for each in bound:
         if phase is Phase.MAIL and each.rule.phase is not Phase.MAIL:
             continue
-        finding = _ask(each, message, facts, policy)
-        if finding is None:
-            continue
+        try:
+            evidence = each.rule.check(message, facts, policy)
+        except Exception as error:  # noqa: BLE001 - whatever a rule raises, the message must not pass or bounce for it
+            finding = _broken(each, error)
+        else:
+            if evidence is None:
+                continue
+            finding = _found(each, evidence)
         findings.append(finding)
         if _OUTCOME[finding.action] > worst:
             worst, decisive = _OUTCOME[finding.action], finding
@@ -86,15 +91,16 @@ def evaluate(
     return Verdict(worst, tuple(findings), decisive)
 
 
-def _ask(bound: Bound, message: Message, facts: Facts, policy: Policy) -> Finding | None:
+def _broken(bound: Bound, error: Exception) -> Finding:
+    """The finding for a rule that raised."""
+    rule = bound.rule
+    action = Action.OBSERVE if bound.action is Action.OBSERVE else Action.DEFER
+    return Finding(rule.code, rule.clause, action, f"rule failed: {type(error).__name__}", BROKEN, rule.fix, True)
+
+
+def _found(bound: Bound, evidence: str) -> Finding:
+    """The finding for a rule that found something."""
     rule, action = bound.rule, bound.action
-    try:
-        evidence = rule.check(message, facts, policy)
-    except Exception as error:  # noqa: BLE001 - whatever a rule raises, the message must not pass or bounce for it
-        action = Action.OBSERVE if action is Action.OBSERVE else Action.DEFER
-        return Finding(rule.code, rule.clause, action, f"rule failed: {type(error).__name__}", BROKEN, rule.fix, True)
-    if evidence is None:
-        return None
     reply = rule.reply
     if action is Action.DEFER:
         reply = deferring(reply)

@@ -45,6 +45,12 @@ _ROUTE = re.compile(rb"<[ \t]*+@")
 _FOLDED_FROM = re.compile(rb"\r\n[ \t]++(?i:from)[ \t]*+:[^\r\n@]*+@")
 _MESSAGE_ID = re.compile(rb"<[^<>@\s\x00-\x1f\x7f-\xff]++@[^<>@\s\x00-\x1f\x7f-\xff]++>\Z")
 _WORD_IN_ADDRESS = re.compile(rb"<[^<>]*=\?|\?=[ \t]*@|@[ \t]*=\?")
+_USUAL_DATE = re.compile(
+    rb"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(?:0?[1-9]|[12][0-9]|3[01]) "
+    rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?:19|2[0-9])[0-9]{2} "
+    rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] [+-](?:0[0-9]|1[0-4])[0-5][0-9](?: \([A-Z]{1,5}\))?\Z"
+)
+"""A date-time as nearly all software writes it."""
 _FORMED = ("date", "message-id")
 """Fields whose own rules say all about them."""
 _NAMEABLE = re.compile(r"[a-z0-9-]{1,40}\Z")
@@ -320,6 +326,8 @@ def _hides_all(value: bytes) -> bool:
 
 def _is_date(value: bytes) -> bool:
     """Whether it is a date-time, obsolete forms included (RFC 5322 sections 3.3 and 4.3)."""
+    if _USUAL_DATE.match(value):
+        return True
     try:
         parsed = parsedate_tz(value.decode("ascii"))
         if parsed is None:

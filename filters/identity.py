@@ -92,6 +92,8 @@ def own_return_path(message: Message, facts: Facts, policy: Policy) -> str | Non
 def report_host(message: Message, facts: Facts, policy: Policy) -> str | None:
     """A report's From and Sender are at a public name that is declared: neither at a single label, `.local`, an address
     literal or no domain at all, nor at a host beneath a domain of the customer's that is in no list of its."""
+    if facts.reverse_path is not None:
+        return None  # it is no report
     for name in ("from", "sender"):
         outside = [author for author in _authors(name, message) or () if author.domain not in facts.allowed]
         if outside and reports.report(message, facts):

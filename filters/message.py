@@ -14,10 +14,12 @@ from typing import Literal, NamedTuple
 
 from consent.address import Address, AddressError
 from filters.received import Hop, read
-from filters.shown import Mailbox, mailboxes
+from filters.shown import LONGEST, Mailbox, mailboxes
 
 _NAME = re.compile(rb"[!-9;-~]+\Z")
-_PLAIN_FIELD = re.compile(rb"([!-9;-~]++):([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n")
+_PLAIN_FIELD = re.compile(rb"([!-9;-~]++):([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n|[\x00-\xff]")
+"""A field in which every line is as it should be; else one octet, so that nothing is looked for further on: from every
+octet of a long line to its end, that would take time that grows with the square."""
 _ADDR_SPEC = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+"
 _MAILBOX = re.compile(
     rb"[ \t]*+(?:(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~. \t-]*+|\"(?:[^\"\\\r\n]|\\[ -~])*+\"[ \t]*+)<(?P<spec>"
@@ -45,9 +47,9 @@ _MBOX_LINE = re.compile(
 _USUAL = bytes([9, 10, 13, *range(32, 127)])
 
 _FROM = HeaderRegistry()
-_LONGEST_PARSED = 2048
+_LONGEST_PARSED = 1024
 """Octets of address fields above which they are not parsed. The library's parser is recursive and takes time that grows
-with the square: 50 ms at this size at worst, seconds at 16 KiB, and all other sessions wait meanwhile."""
+with the square: 15 ms at this size at worst, seconds at 16 KiB, and all other sessions wait meanwhile."""
 
 Defect = Literal[
     "", "no colon", "name is not printable ASCII", "space before the colon", "folded first line", "mbox line"
@@ -142,9 +144,16 @@ class Message:
         return self._mailboxes[name]
 
     def shown(self, name: str) -> tuple[Mailbox, ...]:
-        """The mailboxes in all fields of a name as readers see them, well formed or not."""
+        """The mailboxes in all fields of a name as readers see them, well formed or not; of the fields together
+        `LONGEST` octets are read."""
         if name not in self._shown:
-            self._shown[name] = tuple(each for field in self.all(name) for each in mailboxes(field.unfolded))
+            found, left = list[Mailbox](), LONGEST
+            for field in self.all(name):
+                found += mailboxes(field.unfolded[:left])
+                left -= len(field.value)
+                if left <= 0:
+                    break
+            self._shown[name] = tuple(found)
         return self._shown[name]
 
     @cached_property
@@ -159,6 +168,8 @@ class Message:
 
     def _read_mailboxes(self, name: str) -> tuple[Address, ...] | None:
         fields = self.all(name)
+        if not fields:
+            return ()
         if sum(len(field.value) for field in fields) > _LONGEST_PARSED:
             return None
         found: list[Address] = []
@@ -174,7 +185,7 @@ def _split_plain(header: bytes) -> tuple[Field, ...]:
     """The fields of a header block in which every line is as it should be; () for any other, and for an empty one."""
     fields, at = [], 0
     for found in _PLAIN_FIELD.finditer(header):
-        if found.start() != at:
+        if found[1] is None:
             return ()
         at = found.end()
         fields.append(Field(found[1].lower().decode("ascii"), found[2], found.start(), at))

@@ -55,6 +55,16 @@ def _joined(text: str) -> str:
     return "".join(words(text))
 
 
+def holds_none(name: str, brands: tuple[str, ...]) -> bool:
+    """Whether none of the brands can be in a name. Asked first, for speed: so it is with nearly all."""
+    return _any_of(brands).search(_joined(name)) is None
+
+
+@lru_cache(maxsize=64)
+def _any_of(brands: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(_joined(brand)) for brand in brands) or r"(?!)")
+
+
 def is_brand(name: str, brand: str) -> bool:
     """Whether a name is a brand's and nothing else: "PayPal", "PayPal Security Team", "Pay-Pal"."""
     wanted, joined = _joined(brand), _joined(name)
@@ -79,6 +89,7 @@ def is_person(name: str, person: str) -> bool:
     return _core(name) == _core(person) != ()
 
 
+@lru_cache(maxsize=4096)
 def _core(name: str) -> tuple[str, ...]:
     """The words of a person's name, in no order of their own."""
     found = [word for word in words(name) if word not in _TITLES]

@@ -24,10 +24,10 @@ from filters import words
 
 _SPEC = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++@[A-Za-z0-9.-]++"
 _ALIKE = re.compile(
-    rb"[ \t]*+(?:(?:[A-Za-z0-9!#$%&'*+/?^_`{|}~. \t-]*+|\"[^\"\\<>@\x00-\x1f\x7f]*+\"[ \t]*+)<" + _SPEC + rb">|"
+    rb"[ \t]*+(?:(?:[A-Za-z0-9!#$%&'*+/?^_`{|}~. \t-]*+|\"[^\"\\<>@=\x00-\x1f\x7f]*+\"[ \t]*+)<" + _SPEC + rb">|"
     + _SPEC + rb")[ \t]*\Z"
 )  # fmt: skip
-"""One mailbox in which nothing can be taken for another one."""
+"""One mailbox in which nothing can be taken for another one. Many readers decode encoded words in quoted strings."""
 _ONE_AT = re.compile(rb"[^@<>:;]*+<" + _SPEC + rb">[ \t]*\Z")
 _ATOM = rb"[^\s<>()\[\]:;,\"\\@\x00-\x1f]"
 _TOKEN = rb"(?<!" + _ATOM + rb")" + _ATOM + rb"++@" + _ATOM + rb"++"

