@@ -27,11 +27,11 @@ log = logging.getLogger("postern.dns")
 
 Clock = Callable[[], float]
 """Seconds, monotonic, from whenever."""
-_LIFETIME = 5.0
-"""Seconds that a question goes on, waiting for its turn included."""
+_LIFETIME = 3.0
+"""Seconds that a question goes on."""
 _TRY = 0.5
 """Seconds that one resolver gets before the next one, or it again, is asked."""
-_MOST_ASKED = 200
+_MOST_ASKED = 300
 """Questions under way, of each kind."""
 _LARGEST, _MOST_RECORDS = 4096, 64
 """Octets and records of an answer over TCP: who owns a name says how many, and one record may cost milliseconds."""
@@ -130,7 +130,7 @@ class Resolver:
         system = tuple(servers) == ("system",)
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=system)
-        except dns.exception.DNSException as error:
+        except (dns.exception.DNSException, ValueError) as error:
             raise ConfigError(f"dns.servers = ['system']: {error}; name addresses instead") from None
         named = [str(each) for each in self._resolver.nameservers] if system else servers
         turn = asyncio.Semaphore(1)
@@ -192,24 +192,30 @@ class _Server(dns.nameserver.Do53Nameserver):
         """Ask it: over TCP where `max_size`, as after a truncated answer."""
         if not max_size:
             return await super().async_query(request, timeout=timeout, max_size=False, **how)
-        async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(self.address, self.port)
-            try:
-                wire = request.to_wire()
-                writer.write(struct.pack("!H", len(wire)) + wire)
-                (size,) = struct.unpack("!H", await reader.readexactly(2))
-                if size > _LARGEST:
-                    raise OSError(f"an answer of {size} octets, above {_LARGEST}")
-                wire = await reader.readexactly(size)
-            finally:
-                writer.close()
-            if sum(struct.unpack_from("!6xHHH", wire)) > _MOST_RECORDS:
-                raise OSError(f"an answer of more than {_MOST_RECORDS} records")
-            async with self._turn:
-                response = await asyncio.to_thread(dns.message.from_wire, wire)
+        try:
+            async with asyncio.timeout(timeout):
+                response = await self._over_tcp(request)
+        except TimeoutError:
+            raise dns.exception.Timeout from None  # it is asked again; after an OSError it would not be
         if not request.is_response(response):
             raise OSError("an answer to another question")
         return response
+
+    async def _over_tcp(self, request: dns.message.QueryMessage) -> dns.message.Message:
+        reader, writer = await asyncio.open_connection(self.address, self.port)
+        try:
+            wire = request.to_wire()
+            writer.write(struct.pack("!H", len(wire)) + wire)
+            (size,) = struct.unpack("!H", await reader.readexactly(2))
+            if size > _LARGEST:
+                raise OSError(f"an answer of {size} octets, above {_LARGEST}")
+            wire = await reader.readexactly(size)
+        finally:
+            writer.close()
+        if sum(struct.unpack_from("!6xHHH", wire)) > _MOST_RECORDS:
+            raise OSError(f"an answer of more than {_MOST_RECORDS} records")
+        async with self._turn:
+            return await asyncio.to_thread(dns.message.from_wire, wire)
 
 
 def _ttl(response: dns.message.Message) -> float:

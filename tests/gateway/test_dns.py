@@ -111,6 +111,7 @@ async def test_what_can_be_no_name_holds_no_text_and_nothing_is_held_against_it(
         "garbled",
         "other",
         "alias",
+        "mute",
         "cut",
         "huge",
         "many",
@@ -272,6 +273,7 @@ def test_the_systems_resolvers_are_taken_or_missed(monkeypatch: pytest.MonkeyPat
     found = Resolver(["system"], Time())._resolver
     assert [str(each) for each in found.nameservers] == ["Do53:192.0.2.53@53", "Do53:2001:db8::53@53"]
     assert found.edns == -1, "over UDP an answer has 512 octets at most"
-    text = ""
-    with pytest.raises(ConfigError, match=r"dns\.servers = \['system'\]: .*name addresses instead"):
-        Resolver(["system"], Time())
+    for wrong in ("", "nameserver ns.example\n"):
+        text = wrong
+        with pytest.raises(ConfigError, match=r"dns\.servers = \['system'\]: .*name addresses instead"):
+            Resolver(["system"], Time())

@@ -30,8 +30,8 @@ class Dns:
         """What every name has besides."""
         self.trouble: dict[str, str] = {}
         """Name -> `silent`, `garbled` (no DNS message), `other` (an answer to another question), `truncated` (over UDP),
-        `alias` (of itself),
-        `huge` (truncated, then what fills 64 KiB), `many` (likewise, 3,000 octets), `cut` (truncated, then half of the answer), or a response code."""
+        `alias` (of itself), `mute` (truncated, then nothing), `cut` (truncated, then half of the answer), `huge`
+        (truncated, then what fills 64 KiB), `many` (likewise, 3,000 octets), or a response code."""
         self.ttl = 300
         self.with_soa = True
         self.answering = threading.Event()
@@ -82,7 +82,9 @@ class Dns:
                 with contextlib.suppress(OSError, struct.error):
                     (length,) = struct.unpack("!H", self.rfile.read(2))
                     reply = responder.reply(self.rfile.read(length), "tcp")
-                    if reply is not None:
+                    if reply is None:
+                        self.rfile.read(1)  # until the client gives up
+                    else:
                         self.wfile.write(reply)
 
         while True:
@@ -102,7 +104,7 @@ class Dns:
         self.asked.append((name, dns.rdatatype.to_text(query.question[0].rdtype), transport))
         self.answering.wait(30)
         trouble = self.trouble.get(name, "")
-        if trouble == "silent":
+        if trouble == "silent" or (trouble == "mute" and transport == "tcp"):
             return None
         reply = wire[:2] + b"\x80\x00\x00\xff\xff\xff\xff"
         if trouble in ("huge", "many") and transport == "tcp":
@@ -122,7 +124,7 @@ class Dns:
         response = dns.message.make_response(query, recursion_available=True)
         owner = query.question[0].name
         records = self.records.get(name, {}).get(kind) or self.everywhere.get(kind)
-        if trouble in ("truncated", "huge", "many", "cut") and transport == "udp":
+        if trouble in ("truncated", "mute", "huge", "many", "cut") and transport == "udp":
             response.flags |= dns.flags.TC
         elif trouble == "alias":
             response.answer.append(dns.rrset.from_text(owner, self.ttl, "IN", "CNAME", owner.to_text()))
