@@ -119,6 +119,11 @@ def _away(facts: Facts) -> list[Verified]:
     return [each for each in facts.signatures or () if each.result == "away"]
 
 
+def _why_away(facts: Facts) -> str:
+    away = _away(facts)
+    return away[0].why[:300] if away else "no answer about its key"
+
+
 def _unvouched(message: Message, facts: Facts) -> list[str]:
     """Foreign domains of From, of a credential with `forwarding`, that no signature vouches for."""
     if not facts.credential.forwarding or _is_calendar(message, facts):
@@ -205,7 +210,8 @@ def vouched_from(message: Message, facts: Facts, policy: Policy) -> str | None:
 @rule(
     "FWD-KEY", clause="MOD-2.5d", default=Action.DEFER,
     reply=Reply(451, "4.7.5", "The DKIM key that would vouch for the foreign From cannot be fetched now"),
-    fix="Nothing: send it again later. If it lasts, the resolvers of the author's domain or of the operator are down.",
+    fix="Nothing: send it again later. If it lasts, the resolvers of the author's domain or of the operator are down,"
+    " or the operator names none ([dns] servers).",
 )  # fmt: skip
 def key_is_away(message: Message, facts: Facts, policy: Policy) -> str | None:
     """The signature that would vouch for a foreign From, or for a foreign Sender beside it, cannot be verified, because
@@ -213,11 +219,11 @@ def key_is_away(message: Message, facts: Facts, policy: Policy) -> str | None:
     unvouched = _unvouched(message, facts)
     if unvouched:
         waits = all(_may_yet(domain, message, facts) for domain in unvouched)
-        return f"from domain {unvouched[0][:200]}: no answer about its key" if waits else None
+        return f"from domain {unvouched[0][:200]}: {_why_away(facts)}" if waits else None
     if facts.credential.forwarding and _away(facts):
         for name in SENDERS[1:]:
             if not _covered(name, message, facts, _counting(facts)) and excused(name, message, facts):
-                return f"{name} domain {foreign_domains(message, facts, (name,))[0][:200]}: no answer about its key"
+                return f"{name} domain {foreign_domains(message, facts, (name,))[0][:200]}: {_why_away(facts)}"
     return None
 
 

@@ -24,13 +24,13 @@ from gateway.audit.strangers import Strangers
 from gateway.changes import Changes
 from gateway.consents import Consents
 from gateway.directory import Directory, own_names
+from gateway.dns import Resolver
 from gateway.evidence import Evidence
 from gateway.http.server import HttpServer
 from gateway.jobs import Jobs
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics, exposition
-from gateway.names import DomainNames
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
 from gateway.pipeline import Pipeline
@@ -86,7 +86,7 @@ class Gateway:
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
         self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
-        self.names: DomainNames | None = None
+        self.resolver: Resolver | None = None
         self.hops: dict[str, NextHop] = {}
         self.retiring: set[asyncio.Task[None]] = set()
         """Next hops that a change of settings has replaced, until the mail that is with them has ended."""
@@ -137,15 +137,15 @@ class Gateway:
     async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
         """Next hops, and the edge, which does not listen yet."""
         loop = asyncio.get_running_loop()
-        self.names = DomainNames.open(self.settings.dns.servers, loop.time)
-        if self.names is not None:
-            stack.push_async_callback(self.names.close)
+        if self.settings.dns.servers:
+            self.resolver = Resolver(self.settings.dns.servers, loop.time)
+            stack.push_async_callback(self.resolver.close)
         self.hops = {hop.name: self.make_hop(hop) for hop in self.settings.next_hops}
         stack.push_async_callback(self.ledger.close)
         await self.ledger.open()
         authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
         stack.callback(authenticator.close)
-        self.vouching = Vouching.asking(self.settings.dns, loop.time)
+        self.vouching = Vouching(self.resolver)
         stack.callback(self.vouching.close)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
@@ -220,7 +220,7 @@ class Gateway:
             vouching=self.vouching,
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
-            names=self.names,
+            resolver=self.resolver,
         )
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:

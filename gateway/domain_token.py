@@ -4,24 +4,16 @@ The token is made of the operator's secrets, the customer and the domain, so non
 customer.
 """
 
-import ipaddress
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dns.exception import DNSException
-from dns.name import EmptyLabel, LabelTooLong, NameTooLong
-from dns.nameserver import Do53Nameserver, Nameserver
-from dns.resolver import NXDOMAIN, NoAnswer, Resolver
-
-from config.settings import split_address
 from consent.keys import Secrets
+from gateway.dns import Away, Resolver
 
 _LABEL = "_postern-challenge"
 _SECONDS = 10.0
-
-
-class DnsUnanswered(Exception):
-    """The DNS gave no answer, which says nothing about the token; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +35,17 @@ class Challenge:
         return f'{self.name}. IN TXT "{self.text}"'
 
     def met(self, servers: Sequence[str]) -> bool:
-        """Whether the DNS holds the record; raises DnsUnanswered.
+        """Whether the DNS holds the record; raises Away where it does not answer, which says nothing about the token.
 
-        `servers` are resolvers as in the settings: addresses, with or without a port. None, or "system", are those of
-        this machine: who gives a command wants it answered.
+        `servers` are resolvers as in the settings; without any the system's are asked, for who gives a command wants it
+        answered: ConfigError where there are none.
         """
-        return self.text in _texts(self.name, servers)
+        try:
+            return self.text.encode() in asyncio.run(_texts(self.name, servers or ("system",)))
+        except Away as away:
+            raise Away(f"the DNS did not answer for {self.name}: {away}") from None
 
 
-def _server(text: str) -> Nameserver:
-    """A resolver at `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`; raises ValueError."""
-    try:
-        return Do53Nameserver(str(ipaddress.ip_address(text)))
-    except ValueError:
-        host, port = split_address(text)
-        return Do53Nameserver(str(ipaddress.ip_address(host)), port)
-
-
-def _texts(name: str, servers: Sequence[str]) -> set[str]:
-    """The TXT records of a name, the strings of each joined (RFC 7208 section 3.3)."""
-    try:
-        own = [server for server in servers if server != "system"]
-        resolver = Resolver(configure=not own)
-        if own:
-            resolver.nameservers = [_server(server) for server in own]
-        answer = resolver.resolve(name, "TXT", lifetime=_SECONDS, search=False)
-    except (NXDOMAIN, NoAnswer, EmptyLabel, LabelTooLong, NameTooLong):
-        return set()
-    except (DNSException, ValueError, OSError) as error:
-        raise DnsUnanswered(f"the DNS did not answer for {name}: {' '.join(str(error).split())[:200]}") from None
-    return {b"".join(record.strings).decode("ascii", "replace").strip() for record in answer}
+async def _texts(name: str, servers: Sequence[str]) -> list[bytes]:
+    found = await Resolver(servers, time.monotonic).texts.get(name, _SECONDS)
+    return [text.strip() for text in found]

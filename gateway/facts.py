@@ -1,5 +1,6 @@
 """Facts: everything the rules may know, asked of the stores in one step before any rule runs (hop 4)."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -7,9 +8,14 @@ from datetime import datetime
 from consent.address import Address
 from filters.domains import sender_domains
 from filters.message import Message
-from filters.model import Facts
+from filters.model import DomainState, Facts
 from gateway.directory import Identity
-from gateway.names import DomainNames
+from gateway.dns import Resolver
+
+DEADLINE = 1.0
+"""Seconds that a message waits for the DNS."""
+MOST_DOMAINS = 50
+"""Domains asked about for one message; a message to more has no facts about the rest, until they are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,20 @@ def gather(
     )
 
 
-async def with_domains(facts: Facts, message: Message, names: DomainNames | None) -> Facts:
-    """The same with what the DNS says about the domains of sender and recipients; it waits for a second at most."""
-    if names is None:
+async def with_domains(facts: Facts, message: Message, resolver: Resolver | None, deadline: float = DEADLINE) -> Facts:
+    """The same with what the DNS says about the domains of sender and recipients.
+
+    It waits for the deadline at most, and not at all while no resolver answers. What did not come is not in the facts,
+    so that it changes no verdict; the next message may find it.
+    """
+    if resolver is None:
         return facts
-    return replace(facts, domains=await names.states(domains_of(message, facts.reverse_path, facts.recipients)))
-
-
-def domains_of(message: Message, reverse_path: Address | None, recipients: tuple[Address, ...]) -> list[str]:
-    """The domains that the DNS is asked about: the sender's, then the recipients'."""
-    return [*sender_domains(message, reverse_path), *(each.domain for each in recipients)]
+    mail = resolver.mail
+    domains = (*sender_domains(message, facts.reverse_path), *(each.domain for each in facts.recipients))
+    wanted = list(dict.fromkeys(domains))
+    unknown = [domain for domain in wanted if mail.known(domain) is None]
+    waiting = [task for domain in unknown[:MOST_DOMAINS] if (task := mail.ask(domain)) is not None]
+    if waiting and not mail.dead():
+        await asyncio.wait(waiting, timeout=deadline)
+    found = ((domain, mail.known(domain)) for domain in wanted)
+    return replace(facts, domains={domain: state for domain, state in found if isinstance(state, DomainState)})

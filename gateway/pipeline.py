@@ -39,9 +39,9 @@ from filters.model import Finding, Outcome, Phase, Reply, Verdict
 from gateway.audit.journal import Journal
 from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity, own_names
+from gateway.dns import Resolver
 from gateway.facts import House
 from gateway.metrics import Metrics
-from gateway.names import DomainNames
 from gateway.nexthop import NextHop
 from gateway.repeats import Repeats
 from gateway.smtp import parameters, replies
@@ -74,7 +74,7 @@ class Pipeline:
         vouching: Vouching,
         clock: Callable[[], datetime],
         trace_key: bytes,
-        names: DomainNames | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
         self.own_names = own_names(hostname, operator.domains)
@@ -83,7 +83,7 @@ class Pipeline:
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
-        self.trace_key, self.names = trace_key, names
+        self.trace_key, self.resolver = trace_key, resolver
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property

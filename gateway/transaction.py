@@ -210,7 +210,7 @@ class Transaction:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
-            known = await facts.with_domains(self.facts(), message, pipeline.names if rules else None)
+            known = await facts.with_domains(self.facts(), message, pipeline.resolver if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
             self._signed = known.signatures
             verdict = evaluate(rules, message, known, pipeline.policy)

@@ -6,11 +6,10 @@ go on. A message without a DKIM-Signature costs nothing here.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from config.settings import Dns
 from filters import forwarding, signatures
 from filters.engine import Bound
 from filters.message import Message
@@ -21,6 +20,8 @@ from gateway.dns import Away, Resolver
 log = logging.getLogger("postern.vouching")
 
 THREADS = 2
+KEY_SECONDS = 1.0
+"""That a message waits for its keys, which are asked for all at once."""
 MOST_DOMAINS = 20
 """Foreign domains of one message that signatures are asked about; no more is vouched for."""
 SECONDS = 10.0
@@ -37,13 +38,8 @@ class Vouching:
     def __init__(self, resolver: Resolver | None) -> None:
         self._resolver = resolver
         self._threads = ThreadPoolExecutor(THREADS, "vouching")
-
-    @classmethod
-    def asking(cls, settings: Dns, clock: Callable[[], float]) -> "Vouching":
-        """One that asks the resolvers of the settings; `clock` counts seconds, from whenever."""
-        if settings.servers:
+        if resolver is not None:
             signatures.aligned("a.example", "b.example")  # the list of suffixes is read now, not while mail waits
-        return cls(Resolver(settings.servers, clock) if settings.servers else None)
 
     def close(self) -> None:
         """Verify nothing any more; what is under way ends unheard."""
@@ -78,12 +74,9 @@ class Vouching:
         if self._resolver is None:
             return "no resolver is configured ([dns] servers)"
         try:
-            return await self._resolver.txt(signature.key_name)
+            return await self._resolver.texts.get(signature.key_name, KEY_SECONDS)
         except Away as away:
             return f"no answer about its key ({away})"
-        except Exception as error:
-            log.exception("looking up a key failed")
-            return f"looking up its key failed: {type(error).__name__}"
 
 
 def verified(message: Message, chosen: _Chosen, keys: _Keys) -> tuple[Verified, ...]:

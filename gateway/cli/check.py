@@ -1,9 +1,10 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -12,16 +13,16 @@ from config.policy import MessageBounds, Policy
 from config.settings import Dns, Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
-from filters.engine import Bound, UnknownRule, bind, evaluate
+from filters.engine import UnknownRule, bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
-from filters.model import DomainState, Facts, Finding, Outcome, Phase, Verdict
+from filters.model import Finding, Outcome, Phase, Verdict
 from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
 from gateway.cli.explained import Explained
 from gateway.cli.where import places
 from gateway.directory import Entry, Identity, own_names
-from gateway.facts import House, domains_of, gather
-from gateway.names import DomainNames, make_resolver
+from gateway.dns import Resolver
+from gateway.facts import House, gather, with_domains
 from gateway.smtp import refusals, replies
 from gateway.smtp.body import Body, Budget
 from gateway.smtp.wire import stuff
@@ -100,7 +101,6 @@ def command(
             stores.customers.holders(),
             _looks(stores, names).view,
         )
-        domains = _ask(settings, path, to, data)
         checked = asyncio.run(
             judge(
                 stored,
@@ -111,7 +111,6 @@ def command(
                 size,
                 house=house,
                 ehlo=ehlo,
-                domains=domains,
                 dns=settings.dns,
                 smtputf8=smtputf8,
             )
@@ -139,7 +138,6 @@ async def judge(
     *,
     house: House,
     ehlo: str = "",
-    domains: Mapping[str, DomainState] | None = None,
     dns: Dns = _NO_DNS,
     smtputf8: bool = False,
 ) -> Checked:
@@ -147,7 +145,8 @@ async def judge(
 
     `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it.
 
-    The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
+    The order is that of `gateway.pipeline`. Raises UnknownRule and ConfigError; ends the command for
+    a customer that cannot send.
     """
     customer = stored.customer
     if not customer.credentials:
@@ -155,10 +154,16 @@ async def judge(
     rules = bind(policy, customer.actions)
     identity = Identity(Entry(customer, stored.standing, rules), customer.credentials[0], "none")
     facts = gather(identity, path, recipients, utc_now(), house, ehlo, smtputf8=smtputf8)
-    facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
-    whole = evaluate(rules, message, await _complete(facts, message, rules, dns), policy)
+    async with contextlib.AsyncExitStack() as stack:
+        resolver = Resolver(dns.servers, asyncio.get_running_loop().time) if dns.servers else None
+        if resolver is not None:
+            stack.push_async_callback(resolver.close)
+        vouching = Vouching(resolver)
+        stack.callback(vouching.close)
+        known = await vouching.complete(await with_domains(facts, message, resolver), message, rules)
+    whole = evaluate(rules, message, known, policy)
     if at_data:
         whole = Verdict(Outcome.REJECT, (at_data,), at_data)
     if stored.standing.status == "suspended":
@@ -178,36 +183,6 @@ def _looks(stores: Stores, names: frozenset[str]) -> Holders:
     for domain, customer in stores.customers.holders().items():
         made.add(customer, (domain,))
     return made
-
-
-def _ask(
-    settings: Settings, path: Address | None, recipients: tuple[Address, ...], data: bytes
-) -> Mapping[str, DomainState]:
-    """What the DNS says, where [dns] servers names somebody to ask."""
-    if not settings.dns.servers:
-        return {}
-
-    try:
-        resolver = make_resolver(settings.dns.servers)
-    except OSError as error:
-        fail(str(error), 2)
-
-    async def ask() -> Mapping[str, DomainState]:
-        names = DomainNames(resolver, asyncio.get_running_loop().time)
-        try:
-            return await names.states(domains_of(Message(data), path, recipients))
-        finally:
-            await names.close()
-
-    return asyncio.run(ask())
-
-
-async def _complete(facts: Facts, message: Message, rules: Sequence[Bound], dns: Dns) -> Facts:
-    vouching = Vouching.asking(dns, asyncio.get_running_loop().time)
-    try:
-        return await vouching.complete(facts, message, rules)
-    finally:
-        vouching.close()
 
 
 _UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())

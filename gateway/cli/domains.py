@@ -17,7 +17,8 @@ from gateway.cli.context import (
     show,
     utc_now,
 )
-from gateway.domain_token import Challenge, DnsUnanswered
+from gateway.dns import Away
+from gateway.domain_token import Challenge
 
 
 def _domain(text: str) -> str:
@@ -92,7 +93,7 @@ def _prove(challenge: Challenge, settings: Settings) -> None:
     try:
         if challenge.met(settings.dns.servers):
             return
-    except DnsUnanswered as error:
+    except Away as error:
         fail(f"{error}\nnothing was added; try again, or give --reason to assert it")
     click.echo(challenge.record)
     fail("the DNS does not hold this record yet: publish it, then give the same command again")
@@ -144,7 +145,7 @@ def check(customer: str | None, settings: Settings, as_json: bool) -> None:
 def _proof(challenge: Challenge, settings: Settings) -> str:
     try:
         return "there" if challenge.met(settings.dns.servers) else "gone"
-    except DnsUnanswered:
+    except Away:
         return "no answer"
 
 

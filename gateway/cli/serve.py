@@ -136,6 +136,8 @@ def effective(settings: Settings, policy: Policy) -> str:
     lines.append(f"# switched off: {', '.join(off) or 'nothing'}")
     if not (settings.operator.mailbox and settings.operator.domains):
         lines.append("# mail to postmaster and abuse: not received; set [operator] domains and mailbox")
+    if not settings.dns.servers:
+        lines.append("# DNS is not asked: domains are not looked up, forwarded mail gets 451; set [dns] servers")
     if policy.mode == "observe":
         lines.append("# mode observe: nothing is refused by rule")
     return "\n".join(lines) + "\n"

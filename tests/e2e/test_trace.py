@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.app import Gateway
+from tests.rig.dns import Dns
 from tests.rig.gateway import CUSTOMERS, decisions, running
-from tests.rig.nameserver import serving
 from tests.rig.talk import Talk
 
 FROM = b"From: ann@acme.example\r\n"
@@ -77,7 +77,7 @@ RECORDS = {"acme.example": {"MX": ["10 mx.acme.example."]}, "null.example": {"MX
 
 
 async def test_domains_are_asked_about_and_observed(tmp_path: Path) -> None:
-    async with serving(RECORDS) as server:
+    with Dns(RECORDS).serving() as server:
         dns = {"dns": {"servers": [server.address]}}
         async with running(tmp_path, settings=dns) as (gateway, _, __), session(gateway) as talk:
             message = FROM + b"\r\nbody\r\n"
@@ -87,7 +87,7 @@ async def test_domains_are_asked_about_and_observed(tmp_path: Path) -> None:
 
 async def test_an_operator_may_refuse_what_is_found(tmp_path: Path) -> None:
     customers = [{**CUSTOMERS[0], "actions": {"DNS-RECIPIENT-NULL-MX": "reject"}}]
-    async with serving(RECORDS) as server:
+    with Dns(RECORDS).serving() as server:
         dns = {"dns": {"servers": [server.address]}}
         async with running(tmp_path, settings=dns, customers=customers) as (gateway, _, __), session(gateway) as talk:
             reply = await send(talk, FROM + b"\r\nbody\r\n", "a@null.example")
@@ -98,8 +98,8 @@ async def test_an_operator_may_refuse_what_is_found(tmp_path: Path) -> None:
 async def test_a_dead_resolver_costs_the_deadline_and_refuses_nothing(tmp_path: Path, silent: bool) -> None:
     every = ("DNS-SENDER", "DNS-SENDER-DEAF", "DNS-RECIPIENT", "DNS-RECIPIENT-NULL-MX")
     customers = [{**CUSTOMERS[0], "actions": dict.fromkeys(every, "reject")}]
-    async with serving({}) as server:
-        server.zone.silent.update(("acme.example", "recipient.example"))
+    with Dns().serving() as server:
+        server.trouble = {"acme.example": "silent", "recipient.example": "silent"}
         address = server.address if silent else "127.0.0.1:9"
         dns = {"dns": {"servers": [address]}}
         async with running(tmp_path, settings=dns, customers=customers) as (gateway, _, __), session(gateway) as talk:

@@ -1,13 +1,15 @@
 """The token in a domain's zone, asked of a name server."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import dns.rcode
 import pytest
 
+from config.files import ConfigError
 from consent.keys import Secrets
-from gateway.domain_token import Challenge, DnsUnanswered
-from tests.rig.txt_records import name_server
+from gateway.dns import Away
+from gateway.domain_token import Challenge
+from tests.rig.dns import Dns
 
 
 @pytest.fixture
@@ -32,39 +34,58 @@ def test_other_secrets_make_other_tokens(tmp_path: Path, challenge: Challenge) -
     assert Challenge.of(other, "acme", "shop.example").text != challenge.text
 
 
-def test_a_record_among_others_is_found_in_one_string_or_two(challenge: Challenge) -> None:
-    for published in (f'"{challenge.text}"', f'"{challenge.text[:20]}" "{challenge.text[20:]}"'):
-        with name_server({challenge.name: ['"something else"', published]}) as port:
-            assert challenge.met((f"127.0.0.1:{port}",))
+@pytest.fixture
+def dns() -> Iterator[Dns]:
+    with Dns().serving() as server:
+        yield server
 
 
-@pytest.mark.parametrize("published", ['"postern-token="', '"postern-token=aaaa"', '"x"', "TWICE"])
-def test_another_text_is_no_proof(challenge: Challenge, published: str) -> None:
-    published = published.replace("TWICE", f'"{challenge.text}{challenge.text}"')
-    with name_server({challenge.name: [published]}) as port:
-        assert not challenge.met((f"127.0.0.1:{port}",))
-
-
-def test_the_record_of_another_name_is_no_proof(challenge: Challenge) -> None:
-    with name_server({"shop.example": [f'"{challenge.text}"'], challenge.name: []}) as port:
-        assert not challenge.met((f"127.0.0.1:{port}",))
-    with name_server({"shop.example": [f'"{challenge.text}"']}) as port:
-        assert not challenge.met((f"127.0.0.1:{port}",))
-
-
-def test_a_server_that_fails_says_nothing_about_the_token(challenge: Challenge) -> None:
-    with (
-        name_server({}, dns.rcode.SERVFAIL) as port,
-        pytest.raises(DnsUnanswered, match=r"for _postern-challenge\.shop\.example: "),
+def test_a_record_among_others_is_found_in_one_string_or_two(challenge: Challenge, dns: Dns) -> None:
+    for published in (
+        f'"{challenge.text}"',
+        f'"{challenge.text[:20]}" "{challenge.text[20:]}"',
+        f'" {challenge.text}"',
     ):
-        challenge.met((f"127.0.0.1:{port}",))
+        dns.texts(challenge.name, '"something else"', published)
+        assert challenge.met((dns.address,))
 
 
-def test_an_address_that_is_none_says_so(challenge: Challenge) -> None:
-    with pytest.raises(DnsUnanswered):
-        challenge.met(("resolver.example",))
+@pytest.mark.parametrize("published", ['"postern-token="', '"postern-token=aaaa"', '"x"', "TWICE", '"\\255"'])
+def test_another_text_is_no_proof(challenge: Challenge, dns: Dns, published: str) -> None:
+    dns.texts(challenge.name, published.replace("TWICE", f'"{challenge.text}{challenge.text}"'))
+    assert not challenge.met((dns.address,))
+
+
+def test_the_record_of_another_name_is_no_proof(challenge: Challenge, dns: Dns) -> None:
+    dns.texts("shop.example", challenge.text)
+    assert not challenge.met((dns.address,))
+    dns.records[challenge.name] = {"MX": ["10 mx.example."]}
+    assert not challenge.met((dns.address,))
+
+
+@pytest.mark.parametrize("trouble", ["SERVFAIL", "cut"])
+def test_a_server_that_fails_says_nothing_about_the_token(challenge: Challenge, dns: Dns, trouble: str) -> None:
+    dns.texts(challenge.name, challenge.text)
+    dns.trouble[challenge.name] = trouble
+    with pytest.raises(Away, match=r"the DNS did not answer for _postern-challenge\.shop\.example: \w"):
+        challenge.met((dns.address,))
+    dns.trouble[challenge.name] = "truncated"
+    assert challenge.met((dns.address,))
 
 
 def test_a_name_too_long_for_the_dns_holds_no_token(secrets: Secrets) -> None:
     long = ".".join(["a" * 60] * 4) + ".example"
     assert not Challenge.of(secrets, "acme", long).met(("127.0.0.1:9",))
+
+
+def test_without_resolvers_the_systems_are_asked(challenge: Challenge, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sequence[str]] = []
+
+    def none(servers: Sequence[str], clock: object) -> None:
+        asked.append(servers)
+        raise ConfigError("none")
+
+    monkeypatch.setattr("gateway.domain_token.Resolver", none)
+    with pytest.raises(ConfigError):
+        challenge.met(())
+    assert asked == [("system",)]

@@ -108,6 +108,7 @@ async def test_bounds_change_for_what_comes_next(tmp_path: Path) -> None:
         ({"smtp": {"listeners": [{"address": "127.0.0.1:1", "auth_without_tls": True}]}}, "smtp.listeners[0].address"),
         ({"registry": {"url": "sqlite:////elsewhere.db"}}, "registry.url"),
         ({"ledger": {"url": "redis://elsewhere"}}, "ledger.url"),
+        ({"dns": {"servers": ["192.0.2.53"]}}, "dns.servers"),
         ({"audit": {"segment_bytes": 65536}, "data_dir": "elsewhere"}, "audit.segment_bytes, data_dir"),
     ],
 )

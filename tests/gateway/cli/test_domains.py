@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain_token import Challenge, DnsUnanswered
+from gateway.dns import Away
+from gateway.domain_token import Challenge
 from tests.rig.cli import Desk
 
 ADD = ("domains", "add", "shop.example", "--customer", "acme")
@@ -26,7 +27,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     def met(self: Challenge, servers: Sequence[str]) -> bool:
         if "!" in held:
-            raise DnsUnanswered(f"the DNS did not answer for {self.name}: gone")
+            raise Away(f"the DNS did not answer for {self.name}: gone")
         return self.record in held
 
     monkeypatch.setattr(Challenge, "met", met)
