@@ -256,6 +256,34 @@ def calendar(message: Message, facts: Facts, policy: Policy) -> str | None:
     return f"from domain {', '.join(foreign_domains(message, facts))[:200]}"
 
 
+@rule(
+    "FWD-UNSIGNED", clause="MOD-2.5b", default=Action.OBSERVE,
+    reply=Reply(550, "5.7.1", "The signature that vouches for the foreign From does not sign Subject or Reply-To"),
+    fix="Forward mail as it came; put in no Reply-To but an own one. Signing both is for the author's server.",
+)  # fmt: skip
+def unsigned_fields(message: Message, facts: Facts, policy: Policy) -> str | None:
+    """The signatures that vouch for a foreign From sign Subject, and a Reply-To that is not the forwarder's own: else
+    who replays the message may have written them (RFC 6376 section 8.15). Observed: some honest signers leave them out,
+    and lists put in Reply-To."""
+    if not facts.credential.forwarding:
+        return None
+    counting = _counting(facts)
+    for domain in foreign_domains(message, facts):
+        signed = [each.names for each in counting if domain in each.aligned]
+        left = [name for name in ("subject", "reply-to") if signed and not any(name in names for names in signed)]
+        found = [
+            name for name in left if message.all(name) and (name == "subject" or _answers_elsewhere(message, facts))
+        ]
+        if found:
+            return f"from domain {domain[:200]}: {' and '.join(found)} not signed"
+    return None
+
+
+def _answers_elsewhere(message: Message, facts: Facts) -> bool:
+    own = _own(facts)
+    return any(mailbox.domain not in own for mailbox in message.mailboxes("reply-to") or ())
+
+
 def _why_not(domain: str, message: Message, facts: Facts) -> str:
     """Why no signature vouches for it: of the first that could have, or that there is none."""
     for each in facts.signatures or ():

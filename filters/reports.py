@@ -25,10 +25,23 @@ _QUOTED = 65536
 _REPORT_TYPE = re.compile(rb"(?:\s|\([^()\\]*\))*+multipart\s*+/\s*+report\b", re.IGNORECASE)
 _TOKEN = re.compile(rb"(?:\s|\([^()\\]*\))*+([a-z0-9-]++)", re.IGNORECASE)
 
-_SPEC = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++(?:@(?:[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?|\[[0-9A-Za-z.:]++\]))?"
+_SPEC = (
+    rb"[A-Za-z0-9#$&'*+/=?^_`{|}~.-]++"
+    rb"(?:@(?:[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?|\[(?:[0-9.]++|[Ii][Pp][Vv]6:[0-9A-Fa-f:.]++)\]))?"
+)
+"""Without `%` and `!`: mail systems make an address elsewhere of `ann%bank.example` and `bank.example!ann`."""
+_QUOTABLE = rb"[^<>@\"\\\x00-\x08\x0a-\x1f\x7f]*+"
 _WORDS = rb"[^<>()@,:;\"\\\x00-\x08\x0a-\x1f\x7f]*+"
 _AUTHOR = re.compile(
-    rb"[ \t]*+(?:(?:\"" + _WORDS + rb"\"[ \t]*+|" + _WORDS + rb")<(?P<spec>" + _SPEC + rb")>|(?P<bare>" + _SPEC + rb"))"
+    rb"[ \t]*+(?:(?:\""
+    + _QUOTABLE
+    + rb"\"[ \t]*+|"
+    + _WORDS
+    + rb")<(?P<spec>"
+    + _SPEC
+    + rb")>|(?P<bare>"
+    + _SPEC
+    + rb"))"
     rb"[ \t]*+(?:\(" + _WORDS + rb"\)[ \t]*+)?\Z"
 )
 """One mailbox as a local system writes it: without a domain too, at a single label, at an address literal."""
