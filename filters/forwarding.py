@@ -145,7 +145,7 @@ def _is_calendar(message: Message, facts: Facts) -> bool:
         return False
     found = _INVITATIONS.get(message)
     if found is None:
-        found = _INVITATIONS[message] = _is_invitation(bytes(message.raw[:_CALENDAR_OCTETS]))
+        found = _INVITATIONS[message] = _is_invitation(bytes(message.raw[:_CALENDAR_OCTETS]), len(message.header))
     return found
 
 
@@ -153,10 +153,13 @@ _INVITATIONS: WeakKeyDictionary[Message, bool] = WeakKeyDictionary()
 """Several rules ask, and looking into a message takes its time."""
 
 
-def _is_invitation(content: bytes) -> bool:
+def _is_invitation(content: bytes, header: int) -> bool:
     """Whether a part of it is text/calendar with one of the methods, in Content-Type (where RFC 6047 section 2.4 wants
-    it) or at the head of the calendar. By pattern, because to take a message apart costs seconds at worst."""
+    it) or at the head of the calendar. By pattern, because to take a message apart costs seconds at worst; but what a
+    text says of calendars makes no part. `header` is where the header block ends."""
     for found in islice(_CALENDAR.finditer(content), _MOST_PARTS):
+        if found.start() >= header and not _heads_a_part(content, found.start()):
+            continue
         parameter = _PARAMETER.search(found[1])
         method = parameter[1] if parameter else b""
         if not parameter:
@@ -165,6 +168,12 @@ def _is_invitation(content: bytes) -> bool:
         if method.upper() in _METHODS:
             return True
     return False
+
+
+def _heads_a_part(content: bytes, at: int) -> bool:
+    """Whether a field in a body stands behind a boundary line, with nothing but fields between."""
+    boundary = content.rfind(b"\r\n--", max(0, at - _HEAD), at)
+    return boundary >= 0 and b"\r\n\r\n" not in content[boundary + 2 : at]
 
 
 @rule(

@@ -2,7 +2,7 @@
 
 An at sign behind the address, or a look-alike of the dot, kept a display name from being read; a report's author could
 be elsewhere by the percent hack, a bang path or brackets; an encoded Subject could hold a field for gateways that write
-it again; and Resent-From was read once, From by several readings.
+it again; Resent-From was read once, From by several readings; and of results in our name readers may read less.
 """
 
 from pathlib import Path
@@ -24,6 +24,11 @@ FOREIGN = "550 5.7.1 Header From is not within"
         ("", "From: ceo%bank.example\r\nAuto-Submitted: auto-replied", FOREIGN),
         ("", "From: bank.example!ceo@localhost\r\nAuto-Submitted: auto-replied", FOREIGN),
         ("", "From: ceo@[bank.example]\r\nAuto-Submitted: auto-replied", FOREIGN),
+        (
+            "ann@acme.example",
+            "Authentication-Results: gw.example/1; dkim=pass\r\nFrom: ann@acme.example",
+            "550 5.7.1 Authentication-Results claim",
+        ),
         (
             "ann@acme.example",
             "From: ann@acme.example\r\nSubject: =?utf-8?q?x=0AFrom:_ceo=40bank.example?=",
