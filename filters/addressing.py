@@ -36,7 +36,7 @@ _HANDLE = re.compile(r"(?:^|[^\w.-])@[\w.-]+\Z")
 _LOOKED_BACK = 100
 """Characters before an address in which these are looked for."""
 _DOMAIN = re.compile(r"[\w.-]+\Z")
-_DOTS = str.maketrans(dict.fromkeys("\u3002\u00b7\u0701\u0702\u2027\u2219\u22c5\u30fb\ua4f8\ua60e", "."))
+_DOTS = str.maketrans(dict.fromkeys("\u3002\u0701\u0702\ua4f8\ua60e", "."))
 """Dots to IDNA (RFC 3490 section 3.1) or to the eye that compatibility decomposition does not make such."""
 _HAIR = "[\u2006\u2009\u200a\u202f]+"
 _HAIRLINE = re.compile(f"{_HAIR}(?=[@.])|(?<=[@.]){_HAIR}")
@@ -49,7 +49,10 @@ _NOT_PUBLIC = frozenset({
 })  # fmt: skip
 """Endings of names within one network: an address in such a domain is nobody else's (RFC 6762 appendix G)."""
 
-_ADDRESS_FIX = "Take the address out of the display name, or write one of this account's domains."
+_ADDRESS_FIX = (
+    "Take the address out of the display name, or write one of this account's domains; a contact form puts its"
+    " visitor's address in Reply-To."
+)
 _DOMAIN_FIX = "Write the domain in the letters of one script, as it is registered."
 
 
