@@ -5,6 +5,8 @@ earns little: its author may be a host that the customer has declared, and no mo
 """
 
 import re
+from binascii import Error, a2b_base64
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
@@ -218,8 +220,14 @@ def _replies(message: Message) -> bool:
 
 
 def _body(message: Message, octets: int) -> bytes:
+    """What the body begins with; where it is said to be in base64, what that holds behind it."""
     start = message.body_start
-    return bytes(message.raw[start : start + octets])
+    body = bytes(message.raw[start : start + octets])
+    if any(_value(field).strip().lower() == b"base64" for field in message.all("content-transfer-encoding")):
+        digits = body.translate(None, b" \t\r\n")
+        with suppress(Error):
+            body += b"\r\n" + a2b_base64(digits[: len(digits) // 4 * 4])
+    return body
 
 
 def _marketing(message: Message, kind: Report | None) -> str | None:
