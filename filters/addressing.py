@@ -320,7 +320,7 @@ def _quoted(mailbox: Mailbox, facts: Facts) -> Iterator[_Quoted]:
 def _is_local_part(text: str, end: int) -> bool:
     """Whether what ends here is followed at once by a domain, as b is in a@b@c.example: then it is no domain itself."""
     behind = _AFTER_AT.match(text, end + 1) if text[end : end + 1] == "@" else None
-    return behind is not None and _is_public(plain_domain(behind[0].strip(".-")))
+    return behind is not None and _is_public(behind[0].strip(".-"))
 
 
 def _is_public(domain: str) -> bool:
