@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     forwarding.key_is_away,
     forwarding.permitted,
     forwarding.calendar,
+    forwarding.unsigned_fields,
     identity.own_reverse_path,
     identity.own_from,
     identity.own_sender,

@@ -37,8 +37,11 @@ _PIECE = 256
 _LOOKED_BACK = 100
 """Characters before an address in which these are looked for."""
 _DOMAIN = re.compile(r"[\w.-]+\Z")
-_DOTS = str.maketrans({"\u3002": "."})
-"""What IDNA takes for a dot and compatibility decomposition does not (RFC 3490 section 3.1)."""
+_DOTS = str.maketrans(dict.fromkeys("\u3002\u0701\u0702\ua4f8\ua60e", "."))
+"""Dots to IDNA (RFC 3490 section 3.1) or to the eye that compatibility decomposition does not make such."""
+_HAIR = "[\u2006\u2009\u200a\u202f]"
+_HAIRLINE = re.compile(f"(?<!{_HAIR}){_HAIR}++(?=[@.])|(?<=[@.]){_HAIR}++")
+"""Spaces beside `@` and dots that are too narrow to be seen."""
 _WORDS = re.compile(r"[^\W_]+")
 _LATIN = re.compile("[\0-\u024f]*+\\Z")
 """Letters of the Latin script alone, and what all scripts share."""
@@ -49,7 +52,10 @@ _NOT_PUBLIC = frozenset({
 })  # fmt: skip
 """Endings of names within one network: an address in such a domain is nobody else's (RFC 6762 appendix G)."""
 
-_ADDRESS_FIX = "Take the address out of the display name, or write one of this account's domains."
+_ADDRESS_FIX = (
+    "Take the address out of the display name, or write one of this account's domains; a contact form puts its"
+    " visitor's address in Reply-To."
+)
 _DOMAIN_FIX = "Write the domain in the letters of one script, as it is registered."
 
 
@@ -68,7 +74,8 @@ class _Quoted(NamedTuple):
 )  # fmt: skip
 def address_in_name(message: Message, facts: Facts, policy: Policy) -> str | None:
     """No address of another domain in the display name of From or Sender (R-144): many readers see nothing else. A host
-    name without dots, names of one's own domains and private networks, and "ann@example.org via List" pass."""
+    name without dots, names of one's own domains and private networks, "ann@example.org via List", and the names of
+    authors whose mail is forwarded with permission pass."""
     return next(
         (f"{name} name, domain {_cut(each.domain)}" for name, each in _others(message, facts) if not each.via), None
     )
@@ -81,7 +88,8 @@ def address_in_name(message: Message, facts: Facts, policy: Policy) -> str | Non
 )  # fmt: skip
 def address_via(message: Message, facts: Facts, policy: Policy) -> str | None:
     """An address of another domain in a display name that says so, as lists write it for authors without a name:
-    "ann@example.org via List"; an account of a federated network; or an address in the domain above the customer's."""
+    "ann@example.org via List"; an account of a federated network; an address in the domain above the customer's; one
+    with a space at its `@`; or any in the name of an author whose mail a credential with `forwarding` passes on."""
     return next(
         (f"{name} name, domain {_cut(each.domain)}" for name, each in _others(message, facts) if each.via), None
     )
@@ -290,33 +298,41 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
 def _others(message: Message, facts: Facts) -> Iterator[tuple[str, _Quoted]]:
     """(field, address) for every address of another domain in a display name of an author."""
     for name, mailbox in message.seen:
-        if name in AUTHORS and ("@" in mailbox.name or not mailbox.name.isascii()):
+        if name in AUTHORS and ("@" in mailbox.name or "=?" in mailbox.name or not mailbox.name.isascii()):
             yield from ((name, each) for each in _quoted(mailbox, facts))
 
 
 def _quoted(mailbox: Mailbox, facts: Facts) -> Iterator[_Quoted]:
-    text = _compatible(mailbox.name)
-    if "@" not in text:
+    # Some readers decode encoded words that come out of encoded words.
+    name = _SHORT.sub("", decoded(mailbox.name)).replace("\uff20", "@").replace("\ufe6b", "@")
+    if "@" not in name:
         return
-    text = _SHORT.sub("", text.translate(_DOTS)).lower()
+    text = _compatible(_HAIRLINE.sub("", name.translate(_DOTS))).translate(_DOTS).lower()
     own = {*facts.customer.domains, mailbox.domain}
+    forwarded = facts.credential.forwarding and mailbox.domain not in facts.allowed
     at = text.find("@")
     while at >= 0:
-        behind = _AFTER_AT.match(text, at + 1)
-        # What follows an address at once, as in a@b@c, makes its domain somebody's local-part.
-        if behind and at and not _AROUND.match(text[at - 1]) and text[behind.end() : behind.end() + 1] != "@":
+        written = text[max(0, at - _LOOKED_BACK) : at]
+        before, gap = written.removesuffix(" "), text[at + 1 : at + 2] == " "
+        behind = _AFTER_AT.match(text, at + 1 + gap)
+        if behind and before and not _AROUND.match(before[-1]) and not _is_local_part(text, behind.end()):
             domain = plain_domain(behind[0].strip(".-"))
             if _is_public(domain) and not _is_within(domain, own):
                 above = _is_above(domain, own) and not _held(domain, facts)
-                before = text[max(0, at - _LOOKED_BACK) : at]
                 said = _VIA.match(text, behind.end()) or _FOR.search(before) or _HANDLE.search(before)
-                yield _Quoted(domain, above or bool(said))
+                yield _Quoted(domain, above or forwarded or gap or before != written or bool(said))
         at = text.find("@", at + 1)
 
 
 def _compatible(text: str) -> str:
     """The text in compatibility forms, piece by piece: to put marks in order takes time that grows with the square."""
     return "".join(normalize("NFKC", text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
+
+
+def _is_local_part(text: str, end: int) -> bool:
+    """Whether what ends here is followed at once by a domain, as b is in a@b@c.example: then it is no domain itself."""
+    behind = _AFTER_AT.match(text, end + 1) if text[end : end + 1] == "@" else None
+    return behind is not None and _is_public(behind[0].strip(".-"))
 
 
 def _is_public(domain: str) -> bool:

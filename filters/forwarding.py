@@ -150,7 +150,7 @@ def _is_calendar(message: Message, facts: Facts) -> bool:
         return False
     found = _INVITATIONS.get(message)
     if found is None:
-        found = _INVITATIONS[message] = _is_invitation(bytes(message.raw[:_CALENDAR_OCTETS]))
+        found = _INVITATIONS[message] = _is_invitation(bytes(message.raw[:_CALENDAR_OCTETS]), len(message.header))
     return found
 
 
@@ -158,10 +158,13 @@ _INVITATIONS: WeakKeyDictionary[Message, bool] = WeakKeyDictionary()
 """Several rules ask, and looking into a message takes its time."""
 
 
-def _is_invitation(content: bytes) -> bool:
+def _is_invitation(content: bytes, header: int) -> bool:
     """Whether a part of it is text/calendar with one of the methods, in Content-Type (where RFC 6047 section 2.4 wants
-    it) or at the head of the calendar. By pattern, because to take a message apart costs seconds at worst."""
+    it) or at the head of the calendar. By pattern, because to take a message apart costs seconds at worst; but what a
+    text says of calendars makes no part. `header` is where the header block ends."""
     for found in islice(_CALENDAR.finditer(content), _MOST_PARTS):
+        if found.start() >= header and not _heads_a_part(content, found.start()):
+            continue
         parameter = _PARAMETER.search(found[1])
         method = parameter[1] if parameter else b""
         if not parameter:
@@ -170,6 +173,12 @@ def _is_invitation(content: bytes) -> bool:
         if method.upper() in _METHODS:
             return True
     return False
+
+
+def _heads_a_part(content: bytes, at: int) -> bool:
+    """Whether a field in a body stands behind a boundary line, with nothing but fields between."""
+    boundary = content.rfind(b"\r\n--", max(0, at - _HEAD), at)
+    return boundary >= 0 and b"\r\n\r\n" not in content[boundary + 2 : at]
 
 
 @rule(
@@ -260,6 +269,34 @@ def calendar(message: Message, facts: Facts, policy: Policy) -> str | None:
     if not _is_calendar(message, facts):
         return None
     return f"from domain {', '.join(foreign_domains(message, facts))[:200]}"
+
+
+@rule(
+    "FWD-UNSIGNED", clause="MOD-2.5b", default=Action.OBSERVE,
+    reply=Reply(550, "5.7.1", "The signature that vouches for the foreign From does not sign Subject or Reply-To"),
+    fix="Forward mail as it came; put in no Reply-To but an own one. Signing both is for the author's server.",
+)  # fmt: skip
+def unsigned_fields(message: Message, facts: Facts, policy: Policy) -> str | None:
+    """The signatures that vouch for a foreign From sign Subject, and a Reply-To that is not the forwarder's own: else
+    who replays the message may have written them (RFC 6376 section 8.15). Observed: some honest signers leave them out,
+    and lists put in Reply-To."""
+    if not facts.credential.forwarding:
+        return None
+    counting = _counting(facts)
+    for domain in foreign_domains(message, facts):
+        signed = [each.names for each in counting if domain in each.aligned]
+        left = [name for name in ("subject", "reply-to") if signed and not any(name in names for names in signed)]
+        found = [
+            name for name in left if message.all(name) and (name == "subject" or _answers_elsewhere(message, facts))
+        ]
+        if found:
+            return f"from domain {domain[:200]}: {' and '.join(found)} not signed"
+    return None
+
+
+def _answers_elsewhere(message: Message, facts: Facts) -> bool:
+    own = _own(facts)
+    return any(mailbox.domain not in own for mailbox in message.mailboxes("reply-to") or ())
 
 
 def _why_not(domain: str, message: Message, facts: Facts) -> str:

@@ -51,6 +51,7 @@ _USUAL_DATE = re.compile(
     rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] [+-](?:0[0-9]|1[0-4])[0-5][0-9](?: \([A-Z]{1,5}\))?\Z"
 )
 """A date-time as nearly all software writes it."""
+_INJECTED = re.compile(rb"[\r\n](?i:" + "|".join(sorted({*PARSED, "subject"})).encode() + rb")[ \t]*+:")
 _FORMED = ("date", "message-id")
 """Fields whose own rules say all about them."""
 _NAMEABLE = re.compile(r"[a-z0-9-]{1,40}\Z")
@@ -116,16 +117,26 @@ def single_instance(message: Message, facts: Facts, policy: Policy) -> str | Non
 
 @rule(
     "HDR-FROM-AMBIGUOUS", clause="MOD-2.5b", default=Action.REJECT,
-    reply=Reply(554, "5.6.0", "Header From is read differently by different mail software"),
-    fix="Write From as 'Name <address>', with no other address in the name, no comment, no group and no route.",
+    reply=Reply(554, "5.6.0", "Header From, Sender or Resent-From is read differently by different mail software"),
+    fix="Write From (likewise Sender, Resent-From and Resent-Sender) as 'Name <address>', with no other address in the"
+    " name, no comment, no group and no route.",
 )  # fmt: skip
 def one_reading(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Ours, Python's, a strict and a lenient reading of From find the same mailboxes, whether or not they know
-    comments, quoted strings and encoded words; no group syntax and no source route (R-140, RFC 5322 section 3.4). Where
-    we can read no mailbox at all, ID-FROM refuses.
+    comments, quoted strings and encoded words; no group syntax and no source route (R-140, RFC 5322 section 3.4). So
+    with Sender, Resent-From and Resent-Sender, which some readers show. Where we can read no mailbox at all, ID-FROM
+    and its like refuse.
     """
-    fields, ours = message.all("from"), message.mailboxes("from")
-    return readings.disagreement(fields[0].value, ours) if len(fields) == 1 and ours else None
+    for name in AUTHORS:
+        fields = message.all(name)
+        ours = message.mailboxes(name) if fields else None
+        if not ours or (name == "from" and len(fields) > 1):
+            continue
+        for field in fields:
+            found = readings.disagreement(field.value, ours)
+            if found:
+                return found if name == "from" else f"{name}: {found}"
+    return None
 
 
 @rule(
@@ -152,7 +163,8 @@ def one_sender(message: Message, facts: Facts, policy: Policy) -> str | None:
 def no_control(message: Message, facts: Facts, policy: Policy) -> str | None:
     """No control character in a field that names an author, raw or hidden in an encoded word; none at which some
     readers end the line or the text in a field that programs act on; no NUL, and no bare CR or LF, which the edge
-    refuses too (RFC 5322 sections 2.2 and 4, RFC 2047 section 5, Mailsploit)."""
+    refuses too (RFC 5322 sections 2.2 and 4, RFC 2047 section 5, Mailsploit). Nor an encoded word that holds a line end
+    and a field behind it, which becomes one where a gateway decodes it and writes it again."""
     ends = message.header.count(b"\r\n")
     if message.header.count(b"\r") != ends or message.header.count(b"\n") != ends:
         return "bare CR or LF"
@@ -166,7 +178,7 @@ def no_control(message: Message, facts: Facts, policy: Policy) -> str | None:
             hidden = words.control(field.unfolded[:LOOKED_AT]) if b"=?" in field.value else None
             if hidden:
                 return f"{name}: {hidden} in an encoded word"
-    return None
+    return _injected(message) if b"=?" in message.header else None
 
 
 @rule(
@@ -292,6 +304,15 @@ def no_folded_from(message: Message, facts: Facts, policy: Policy) -> str | None
     """No continuation line that reads like a From field with an address: readers that do not unfold take it for one.
     Observed: quoted text in a field of some filter's may look the same."""
     return "continuation line like a From field" if _FOLDED_FROM.search(message.header) else None
+
+
+def _injected(message: Message) -> str | None:
+    """Which field has an encoded word with a line end and another field in it."""
+    for name in SHOWN:
+        for field in message.all(name):
+            if b"=?" in field.value and _INJECTED.search(words.decoded(field.unfolded[:LOOKED_AT])):
+                return f"{name}: a further field in an encoded word"
+    return None
 
 
 def _named(field: Field) -> str:

@@ -38,7 +38,8 @@ def own_reverse_path(message: Message, facts: Facts, policy: Policy) -> str | No
 @rule(
     "ID-FROM", clause="MOD-2.5b", default=Action.REJECT,
     reply=Reply(550, "5.7.1", "Header From is not within the domains of this account"),
-    fix=f"{_FIX} A mail server's own reports may come from its host name: ask the operator to declare that.",
+    fix=f"{_FIX} A contact form writes from its site's own address, with the visitor's in Reply-To. A mail server's own"
+    " reports may come from its host name: ask the operator to declare that.",
 )  # fmt: skip
 def own_from(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Every mailbox of From is within the domains the credential may use (R-006); a From that cannot be read is not. In
@@ -51,7 +52,7 @@ def own_from(message: Message, facts: Facts, policy: Policy) -> str | None:
 @rule(
     "ID-SENDER", clause="MOD-2.5b", default=Action.REJECT,
     reply=Reply(550, "5.7.1", "Header Sender is not within the domains of this account"),
-    fix=_FIX,
+    fix=f"{_FIX} Or send without Sender: some applications put in their maker's, which can be switched off.",
 )  # fmt: skip
 def own_sender(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Sender, where there is one, is within the domains the credential may use (R-006), or in a report a host as in

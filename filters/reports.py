@@ -5,6 +5,8 @@ earns little: its author may be a host that the customer has declared, and no mo
 """
 
 import re
+from binascii import Error, a2b_base64
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
@@ -25,10 +27,23 @@ _QUOTED = 65536
 _REPORT_TYPE = re.compile(rb"(?:\s|\([^()\\]*\))*+multipart\s*+/\s*+report\b", re.IGNORECASE)
 _TOKEN = re.compile(rb"(?:\s|\([^()\\]*\))*+([a-z0-9-]++)", re.IGNORECASE)
 
-_SPEC = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++(?:@(?:[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?|\[[0-9A-Za-z.:]++\]))?"
+_SPEC = (
+    rb"[A-Za-z0-9#$&'*+/=?^_`{|}~.-]++"
+    rb"(?:@(?:[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?|\[(?:[0-9.]++|[Ii][Pp][Vv]6:[0-9A-Fa-f:.]++)\]))?"
+)
+"""Without `%` and `!`: mail systems make an address elsewhere of `ann%bank.example` and `bank.example!ann`."""
+_QUOTABLE = rb"[^<>@\"\\\x00-\x08\x0a-\x1f\x7f]*+"
 _WORDS = rb"[^<>()@,:;\"\\\x00-\x08\x0a-\x1f\x7f]*+"
 _AUTHOR = re.compile(
-    rb"[ \t]*+(?:(?:\"" + _WORDS + rb"\"[ \t]*+|" + _WORDS + rb")<(?P<spec>" + _SPEC + rb")>|(?P<bare>" + _SPEC + rb"))"
+    rb"[ \t]*+(?:(?:\""
+    + _QUOTABLE
+    + rb"\"[ \t]*+|"
+    + _WORDS
+    + rb")<(?P<spec>"
+    + _SPEC
+    + rb")>|(?P<bare>"
+    + _SPEC
+    + rb"))"
     rb"[ \t]*+(?:\(" + _WORDS + rb"\)[ \t]*+)?\Z"
 )
 """One mailbox as a local system writes it: without a domain too, at a single label, at an address literal."""
@@ -205,8 +220,14 @@ def _replies(message: Message) -> bool:
 
 
 def _body(message: Message, octets: int) -> bytes:
+    """What the body begins with; where it is said to be in base64, what that holds behind it."""
     start = message.body_start
-    return bytes(message.raw[start : start + octets])
+    body = bytes(message.raw[start : start + octets])
+    if any(_value(field).strip().lower() == b"base64" for field in message.all("content-transfer-encoding")):
+        digits = body.translate(None, b" \t\r\n")
+        with suppress(Error):
+            body += b"\r\n" + a2b_base64(digits[: len(digits) // 4 * 4])
+    return body
 
 
 def _marketing(message: Message, kind: Report | None) -> str | None:

@@ -11,7 +11,7 @@ from unicodedata import bidirectional, category
 
 from filters.skeleton import IGNORABLE, script
 
-_UNSEEN = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2800\ufff9-\ufffb{IGNORABLE}]")
+_UNSEEN = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u2800\ufff9-\ufffb{IGNORABLE}]")
 _OVERRIDDEN = re.compile("\u202e([^\u202c\u2069]*+)")
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u2067")
 _ISOLATES = frozenset("\u2066\u2068\u2069")

@@ -13,7 +13,8 @@ policy addressing.visible_recipients = 10            a line of the policy's TOML
 forwarded-calendars        the customer may forward invitations
 signature 1 pass example.org; of mail.example.org; signs from sender; unsigned 5; expires 1700000000
                            what verifying a DKIM-Signature gave: number, result (`no-key` with hyphen) and d=, then where
-                           it is so, the domains it speaks for, fields it signs, octets behind l=, and x=
+                           it is so, the domains it speaks for, fields it signs (from and subject where nothing is said),
+                           octets behind l=, and x=
 ehlo mail.host.example     what its server greets us with
 dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
@@ -173,7 +174,7 @@ def _add(case: Case, word: str, value: str) -> bool:
         domain, _, state = value.strip().partition("=")
         case.dns[domain] = DomainState[state]
     elif word == "signature":
-        case.signatures = (*(case.signatures or ()), _verified(value.strip()))
+        case.signatures = (*(case.signatures or ()), verified_as(value.strip()))
     elif word == "action":
         code, _, action = value.strip().partition("=")
         case.actions[code] = Action(action)
@@ -182,10 +183,10 @@ def _add(case: Case, word: str, value: str) -> bool:
     return True
 
 
-def _verified(text: str) -> Verified:
-    """What verifying gave, as a case writes it."""
+def verified_as(text: str) -> Verified:
+    """What verifying gave, as a case writes it: number, result and domain, then its further words."""
     (number, result, domain), *rest = (part.split() for part in text.split(";"))
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"names": frozenset(("from", "subject"))}
     for word, *values in rest:
         if word in ("of", "signs"):
             more["aligned" if word == "of" else "names"] = frozenset(values)
