@@ -14,7 +14,8 @@ process that died expire after LEASE. Nodes' clocks may differ by less than LEAS
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
@@ -24,6 +25,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
+from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take, key
 
@@ -125,6 +127,25 @@ class RedisLedger:
         for operation in operations:
             instead = self._alone(operation)
             self._queue(self._as_call(operation, instead, None))
+
+    async def reserve(self, *charges: Charge) -> Reservation | Shortfall:
+        """Room in this process's share of each cap."""
+        return await self._own.reserve(*(self._share(charge) for charge in charges))
+
+    def settle(self, reservation: Reservation, kept: Sequence[int] | None = None) -> None:
+        """Count what passed, give back the rest."""
+        self._own.settle(reservation, kept)
+
+    def release(self, reservation: Reservation) -> None:
+        """Give it all back."""
+        self._own.release(reservation)
+
+    async def usage(self, *charges: Charge) -> list[list[Use]]:
+        """How this process's share stands."""
+        return await self._own.usage(*(self._share(charge) for charge in charges))
+
+    def _share(self, charge: Charge) -> Charge:
+        return replace(charge, caps=tuple((length, cap // self._processes) for length, cap in charge.caps))
 
     async def keep(self) -> None:
         """Renew the leases; when Redis was away, find out whether it is back."""
