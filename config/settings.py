@@ -15,8 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.customers import Network
-from config.files import ConfigError, explain, nearest, read_toml
-from config.policy import Frozen
+from config.files import ConfigError, Frozen, explain, nearest, read_toml
 
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>\d{1,5})\Z")
 
