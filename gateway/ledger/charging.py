@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from gateway.ledger.alone import Alone
+from gateway.ledger.alone import Alone, Known
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 
 _AT_ONCE = 100
@@ -101,8 +101,8 @@ class Charging:
         """Counter -> what it holds there for all customers."""
         self._unsure: dict[tuple[str, str], Charge] = {}
         """Of these Redis is to be told what is held."""
-        self._recall: list[str] = []
-        """Counters of which Redis is to be reminded, the one unused longest first."""
+        self._recall: list[tuple[str, Known]] = []
+        """How counters stood of which Redis is to be reminded, the one unused longest first."""
         self._owed: list[Operation] = []
         """Settlings that Redis may not have heard of."""
 
@@ -131,14 +131,14 @@ class Charging:
 
     def recover(self, forgotten: bool) -> None:
         """Redis is there: it is to hear what was done alone, and what it knew if it may have `forgotten` that."""
+        if forgotten:
+            self._recall = list(self._alone.known.items())
         taken, passed = self._alone.hand_over(self._now())
         for reservation in taken:
             for charge in reservation.charges:
                 self._hold(charge, charge.amount)
                 self._unsure[charge.key, charge.among] = charge
         self._owed += [Operation(Kind.SETTLE, [charge], [0], [amounts]) for charge, amounts in passed]
-        if forgotten:
-            self._recall = list(self._alone.known)
 
     def renew(self) -> None:
         """The leases of all that is held are to be renewed."""
@@ -151,18 +151,19 @@ class Charging:
 
     def first(self) -> Iterator[Operation]:
         """What goes before all else with the next round trip. None is under way now, so what is held is certain."""
-        now = self._now()
-        for _ in range(min(_AT_ONCE, len(self._recall))):
-            key = self._recall.pop()
-            known = self._alone.known.get(key)
-            if known is not None:
-                yield Operation(Kind.RECALL, [Charge(key, 0, known.caps)], [0], [list(known.left(now).values())])
         for place in list(islice(self._unsure, _AT_ONCE)):
             charge = self._unsure.pop(place)
             own = self._held[place][0] if place in self._held else 0
             yield Operation(Kind.HOLD, [charge], [self._totals.get(charge.key, 0)], [own])
-        owed, self._owed = self._owed[:_AT_ONCE], self._owed[_AT_ONCE:]
-        yield from owed
+        if self._unsure:
+            return  # what is held stands in what was known, and what is owed does not
+        now = self._now()
+        for _ in range(min(_AT_ONCE, len(self._recall))):
+            key, known = self._recall.pop()
+            yield Operation(Kind.RECALL, [Charge(key, 0, known.caps)], [0], [list(known.left(now).values())])
+        if not self._recall:
+            owed, self._owed = self._owed[:_AT_ONCE], self._owed[_AT_ONCE:]
+            yield from owed
 
     def answered(self, operations: Sequence[Operation], reply: bytes | None) -> None:
         """What the script said to the operations of one call; None where it is not known what it did."""
@@ -183,7 +184,8 @@ class Charging:
             case Kind.SETTLE:
                 self._owe(operation)
             case Kind.RECALL if answer is None:
-                self._recall.append(operation.charges[0].key)
+                (charge,), (left,) = operation.charges, cast(Sequence[list[int]], operation.kept)
+                self._recall.append((charge.key, Known(self._now(), charge.caps, left)))
             case Kind.RESERVE | Kind.HOLD if answer is None:
                 self._doubt(operation)
         if answer is not None and answer[0]:
