@@ -1,7 +1,7 @@
 """One set of cases on sliding windows for all forms of the ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from math import inf
 
 import pytest
@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger, key
+from gateway.ledger.redis import RedisLedger
+from tests.rig.redis import Cluster, RedisServer, running, running_cluster
 from tests.rig.windows import (
     CUSTOMER,
     DAY,
@@ -34,9 +36,38 @@ def time() -> Time:
     return Time()
 
 
-@pytest.fixture(params=["memory"])
-async def ledger(request: pytest.FixtureRequest, time: Time) -> AsyncIterator[Ledger]:
-    made: Ledger = MemoryLedger(time)
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as started:
+        yield started
+
+
+def alarm(part: str, text: str) -> None:
+    raise AssertionError(f"{part}: {text}")
+
+
+async def shared(url: str, time: Time) -> RedisLedger:
+    """A ledger in an empty Redis."""
+    made = RedisLedger(url, processes=1, clock=time, alarm=alarm, tell_time=True)
+    await made._server.client.flushall()
+    return made
+
+
+@pytest.fixture(params=["memory", "redis", "cluster"])
+async def ledger(request: pytest.FixtureRequest, time: Time, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ledger]:
+    made: Ledger
+    if request.param == "memory":
+        made = MemoryLedger(time)
+    else:
+        # Here time goes by and nobody renews a lease.
+        monkeypatch.setattr("gateway.ledger.redis.LEASE", 10.0**9)
+        made = await shared(request.getfixturevalue("server" if request.param == "redis" else "cluster").url, time)
     await made.open()
     yield made
     await made.close()
@@ -97,6 +128,7 @@ async def test_what_is_reserved_counts_however_long_and_is_counted_anew_when_it_
         await ledger.usage(one)
     await short(ledger, one)
     ledger.settle(held)
+    await ledger.usage(one)
     time.pass_ms(59_999)
     await short(ledger, one)
     time.pass_ms(1_002)
@@ -257,3 +289,20 @@ async def test_of_many_at_once_exactly_the_cap_passes(ledger: Ledger) -> None:
 def test_never_more_than_the_cap_and_never_less_than_fits_with_a_slot_to_spare(steps: list[object]) -> None:
     time = Time()
     asyncio.run(play(MemoryLedger(time), time, steps, Model()))
+
+
+@settings(max_examples=100)
+@given(steps=STEPS)
+def test_all_forms_answer_alike(server: RedisServer, cluster: Cluster, steps: list[object]) -> None:
+    async def all_of_them() -> None:
+        time = Time()
+        expected = await play(MemoryLedger(time), time, steps, None)
+        for url in (server.url, cluster.url):
+            time = Time()
+            remote = await shared(url, time)
+            assert await play(remote, time, steps, None) == expected
+            await remote.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gateway.ledger.redis.LEASE", 10.0**9)
+        asyncio.run(all_of_them())

@@ -8,6 +8,7 @@ shares, because the sharers are not known any more.
 
 from array import array
 from collections import OrderedDict
+from collections.abc import Sequence
 from math import inf
 from zlib import crc32
 
@@ -168,6 +169,11 @@ class Windows:
             ]
             for charge in charges
         ]
+
+    def passed(self, key: str, lengths: Sequence[int], now: int) -> list[int]:
+        """What has passed at a counter, in each of these windows."""
+        counter = self._look(key, now)
+        return [counter.used(length, now) - counter.held for length in lengths]
 
     def _short(self, charge: Charge, now: int) -> tuple[int, int, float] | None:
         """The cap that is short, with the longest wait: window, cap, seconds."""

@@ -48,8 +48,9 @@ async def short(ledger: Ledger, *charges: Charge) -> Shortfall:
 
 
 async def passed(ledger: Ledger, *charges: Charge) -> None:
-    """They pass."""
+    """They pass, and have been counted when this returns."""
     ledger.settle(await reserved(ledger, *charges))
+    await ledger.usage(*charges)
 
 
 async def used(ledger: Ledger, *charges: Charge) -> list[int]:
