@@ -8,8 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
+from gateway.cli.context import utc_now
+from gateway.ledger.charges import Charge, Reservation
+from gateway.ledger.model import key
+from gateway.ledger.redis import RedisLedger
 from tests.rig.cli import Desk
 from tests.rig.gateway import running
+from tests.rig.redis import running as redis
 
 
 @pytest.fixture
@@ -69,3 +74,26 @@ async def test_the_figures_of_a_running_gateway(tmp_path: Path) -> None:
         assert wrong.exit_code == 2
         assert "401: send 'Authorization" in wrong.stderr
         assert (await asyncio.to_thread(show, "\x00")).exit_code == 2
+
+
+def test_redis_is_asked_itself_and_when_it_is_away_that_is_said(desk: Desk) -> None:
+    with redis() as server:
+        at(desk, "ledger", f'url = "{server.url}"')
+
+        async def use() -> None:
+            ledger = RedisLedger(
+                server.url, processes=1, clock=lambda: utc_now().timestamp(), alarm=lambda part, text: None
+            )
+            counter = key("customer.recipients", "customer", "brand")
+            taken = await ledger.reserve(Charge(counter, 5, ((3600, 7),)))
+            assert isinstance(taken, Reservation)
+            ledger.settle(taken)
+            await ledger.close()
+
+        asyncio.run(use())
+        found = json.loads(desk.done("limits", "show", "brand", "--json"))["limits"]
+        (row,) = [each for each in found if each["scope"] == "customer"]
+        assert (row["cap"], row["used"], row["room"], row["reset"]) == (7, 5, 2, 0)
+        server.kill()
+        result = desk.run("limits", "show", "brand")
+        assert (result.exit_code, "Redis" in result.stderr) == (2, True)
