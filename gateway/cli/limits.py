@@ -76,7 +76,11 @@ def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json:
         return
     if not rows:
         click.echo(f"no limits are set for customer {customer!r}", err=True)
-    show([row | {"reset": "never" if row["reset"] is None else row["reset"]} for row in rows], False, _COLUMNS)
+    told = [
+        row | {"reset": "never" if row["reset"] is None else row["reset"], "hard": "yes" if row["hard"] else ""}
+        for row in rows
+    ]
+    show(told, False, _COLUMNS)
 
 
 async def _of_redis(settings: Settings, policy: LimitsPolicy, customer: Customer) -> list[Window]:
