@@ -62,10 +62,19 @@ class Limits(Frozen):
                 raise ValueError(f"hard: {name} is not set here: set it beside `hard`, or take it out")
         return self
 
-    def caps(self, measure: str, otherwise: "Limits | None" = None) -> tuple[Cap, ...]:
-        """The caps of a measure, shortest window first. One that is not set here is as in `otherwise`, its mark too."""
-        caps = {**(otherwise._caps.get(measure, {}) if otherwise else {}), **self._caps.get(measure, {})}
-        return tuple(caps[window] for window in WINDOWS if window in caps)
+    def over(self, otherwise: "Limits") -> tuple[tuple[str, tuple[Cap, ...]], ...]:
+        """The caps of each measure that has any. One that is not set here is as in `otherwise`, its mark too."""
+        if not self.names:
+            return otherwise.caps
+        if not otherwise.names:
+            return self.caps
+        mine, others = dict(self.caps), dict(otherwise.caps)
+        found = []
+        for measure in MEASURES:
+            caps = {cap.window: cap for cap in (*others.get(measure, ()), *mine.get(measure, ()))}
+            if caps:
+                found.append((measure, tuple(caps[window] for window in WINDOWS if window in caps)))
+        return tuple(found)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -73,12 +82,13 @@ class Limits(Frozen):
         return tuple(name for name in type(self).model_fields if name != "hard" and getattr(self, name) is not None)
 
     @cached_property
-    def _caps(self) -> dict[str, dict[str, Cap]]:
-        found: dict[str, dict[str, Cap]] = {}
+    def caps(self) -> tuple[tuple[str, tuple[Cap, ...]], ...]:
+        """The caps of each measure that has any, shortest window first."""
+        found: dict[str, list[Cap]] = {}
         for name in self.names:
             measure, _, window = name.partition("_per_")
-            found.setdefault(measure, {})[window] = Cap(window, getattr(self, name), name in self.hard)
-        return found
+            found.setdefault(measure, []).append(Cap(window, getattr(self, name), name in self.hard))
+        return tuple((measure, tuple(caps)) for measure, caps in found.items())
 
 
 class StreamLimits(Frozen):

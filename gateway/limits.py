@@ -9,16 +9,17 @@ A next hop may deliver each of two RCPTs with one address, so each is charged.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from config.customers import Credential, Customer
-from config.limits import MEASURES, Cap, Limits, LimitsPolicy
+from config.limits import Cap, Limits, LimitsPolicy
 from consent.address import Address
 from gateway.ledger.charges import Charge
 from gateway.ledger.model import address_group, key
 
-_NONE = Limits()
+Caps = tuple[tuple[str, tuple[Cap, ...]], ...]
+"""The caps of each measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,15 @@ class Charges:
         self._as_sender: dict[str, list[Limit]] = {}
         if path is not None and policy.sender.names:
             name = ("customer", self._customer, address_key(path))
-            self._as_sender = _by_measure(_limits("sender", f"one at {path.domain}", name, policy.sender))
+            self._as_sender = _by_measure(_limits("sender", f"one at {path.domain}", name, policy.sender.caps))
 
     def of_recipient(self, address: Address) -> list[Due]:
         """At RCPT."""
         found = list(self._limits.get("recipients", ()))
         if self._counts(address):
             found += self._as_sender.get("recipients", ())
-            found += [limit for limit in self._to_recipient(address) if limit.measure == "messages"]
-            found += [limit for limit in self._to_domain(address.domain) if limit.measure == "recipients"]
+            found += self._to_recipient(address, "messages")
+            found += self._to_domain(address.domain, "recipients")
         return [Due.of(limit, 1) for limit in found]
 
     def of_message(self, recipients: Iterable[Address], size: int) -> list[Due]:
@@ -102,19 +103,24 @@ class Charges:
 
     def of_deliveries(self, recipients: Iterable[Address], size: int) -> Iterator[tuple[frozenset[Address], list[Due]]]:
         """At the final dot, too: the recipients that a charge is about, and it; each for itself."""
+        policy = self._policy
+        if not any(
+            caps.names for caps in (policy.recipient_domain, policy.recipient_by_customer, policy.recipient_by_all)
+        ):
+            return
         counted = [address for address in recipients if self._counts(address)]
-        if self._policy.recipient_by_customer.names or self._policy.recipient_by_all.names:
-            for address in counted:
-                due = [Due.of(limit, size) for limit in self._to_recipient(address) if limit.measure == "bytes"]
-                if due:
-                    yield frozenset((address,)), due
+        for address in counted:
+            due = [Due.of(limit, size) for limit in self._to_recipient(address, "bytes")]
+            if due:
+                yield frozenset((address,)), due
         domains: dict[str, set[Address]] = {}
         for address in counted:
             domains.setdefault(address.domain, set()).add(address)
         for domain, addresses in domains.items():
-            amounts = {"messages": 1, "bytes": size}
             due = [
-                Due.of(limit, amounts[limit.measure]) for limit in self._to_domain(domain) if limit.measure in amounts
+                Due.of(limit, amount)
+                for measure, amount in (("messages", 1), ("bytes", size))
+                for limit in self._to_domain(domain, measure)
             ]
             if due:
                 yield frozenset(addresses), due
@@ -125,54 +131,59 @@ class Charges:
             return False
         return not self._exempt or not (address.canonical in self._exempt or address.domain in self._exempt)
 
-    def _to_recipient(self, address: Address) -> Iterator[Limit]:
-        policy = self._policy
-        if policy.recipient_by_customer.names or policy.recipient_by_all.names:
+    def _to_recipient(self, address: Address, measure: str) -> Iterator[Limit]:
+        policy, customer = self._policy, self._customer
+        by_customer = _only(policy.recipient_by_customer, measure)
+        by_all = _only(policy.recipient_by_all, measure)
+        if by_customer or by_all:
             name, base = f"one at {address.domain}", ("recipient", self._address_key(address))
-            yield from _limits("recipient_by_customer", name, (*base, self._customer), policy.recipient_by_customer)
-            for limit in _limits("recipient_by_all", name, base, policy.recipient_by_all):
-                yield replace(limit, among=self._customer)
+            yield from _limits("recipient_by_customer", name, (*base, customer), by_customer)
+            yield from _limits("recipient_by_all", name, base, by_all, among=customer)
 
-    def _to_domain(self, domain: str) -> Iterator[Limit]:
-        for limit in _limits("recipient_domain", domain, ("domain", domain), self._policy.recipient_domain):
-            yield replace(limit, among=self._customer)
+    def _to_domain(self, domain: str, measure: str) -> Iterator[Limit]:
+        caps = _only(self._policy.recipient_domain, measure)
+        return _limits("recipient_domain", domain, ("domain", domain), caps, among=self._customer)
 
 
 def standing(policy: LimitsPolicy, customer: Customer) -> list[Limit]:
     """The limits of a customer that can be shown: its own, its reports', its credentials' and their streams'."""
-    found = [*_limits("customer", customer.id, ("customer", customer.id), customer.limits, policy.customer)]
-    found += _limits("report", customer.id, ("customer", customer.id), policy.report)
+    found = [*_limits("customer", customer.id, ("customer", customer.id), customer.limits.over(policy.customer))]
+    found += _limits("report", customer.id, ("customer", customer.id), policy.report.caps)
     for stream in dict.fromkeys(credential.stream for credential in customer.credentials):
-        found += _limits("stream", stream, ("customer", customer.id, stream), getattr(policy.stream, stream))
+        found += _limits("stream", stream, ("customer", customer.id, stream), getattr(policy.stream, stream).caps)
     for credential in customer.credentials:
         base = ("customer", customer.id, credential.name)
-        found += _limits("credential", credential.name, base, credential.limits, policy.credential)
+        found += _limits("credential", credential.name, base, credential.limits.over(policy.credential))
     return found
 
 
 def _of_sending(policy: LimitsPolicy, sending: Sending) -> Iterator[Limit]:
     customer, credential = sending.customer, sending.credential
     base = ("customer", customer.id)
-    yield from _limits("operator", "this gateway", ("operator", ""), policy.operator)
+    yield from _limits("operator", "this gateway", ("operator", ""), policy.operator.caps)
     if sending.reverse_path is None:
-        yield from _limits("report", customer.id, base, policy.report)
+        yield from _limits("report", customer.id, base, policy.report.caps)
         return
-    yield from _limits("customer", customer.id, base, customer.limits, policy.customer)
-    yield from _limits("credential", credential.name, (*base, credential.name), credential.limits, policy.credential)
-    stream: Limits = getattr(policy.stream, credential.stream)
-    yield from _limits("stream", credential.stream, (*base, credential.stream), stream)
+    yield from _limits("customer", customer.id, base, customer.limits.over(policy.customer))
+    of_credential = credential.limits.over(policy.credential)
+    yield from _limits("credential", credential.name, (*base, credential.name), of_credential)
+    of_stream: Limits = getattr(policy.stream, credential.stream)
+    yield from _limits("stream", credential.stream, (*base, credential.stream), of_stream.caps)
     if policy.source.names:
         source = address_group(sending.source)
-        yield from _limits("source", source, (*base, source), policy.source)
+        yield from _limits("source", source, (*base, source), policy.source.caps)
 
 
-def _limits(scope: str, name: str, base: tuple[str, ...], limits: Limits, otherwise: Limits = _NONE) -> Iterator[Limit]:
+def _only(limits: Limits, measure: str) -> Caps:
+    """The caps of one measure."""
+    return tuple(each for each in limits.caps if each[0] == measure)
+
+
+def _limits(scope: str, name: str, base: tuple[str, ...], measures: Caps, *, among: str = "") -> Iterator[Limit]:
     """The limits of one thing; `base` names it as `ledger.model.key` has it: kind, name and more."""
-    kind, of, *more = base
-    for measure in MEASURES:
-        caps = limits.caps(measure, otherwise)
-        if caps:
-            yield Limit(scope, name, measure, caps, key(f"{scope}.{measure}", kind, of, *more))
+    for measure, caps in measures:
+        kind, of, *more = base
+        yield Limit(scope, name, measure, caps, key(f"{scope}.{measure}", kind, of, *more), among)
 
 
 def _by_measure(limits: Iterable[Limit]) -> dict[str, list[Limit]]:

@@ -12,16 +12,16 @@ def test_there_is_a_key_for_each_measure_in_each_window() -> None:
 
 
 def test_nothing_that_is_not_set_is_capped() -> None:
-    assert [Limits().caps(measure) for measure in MEASURES] == [(), (), ()]
+    assert Limits().caps == Limits().over(Limits()) == ()
     assert Limits().names == ()
 
 
 def test_a_cap_of_zero_is_a_cap() -> None:
-    assert Limits(messages_per_day=0).caps("messages") == (Cap("day", 0, False),)
+    assert Limits(messages_per_day=0).caps == (("messages", (Cap("day", 0, False),)),)
 
 
 def test_caps_come_shortest_window_first_with_their_lengths() -> None:
-    caps = Limits(bytes_per_30_days=4, bytes_per_minute=1, bytes_per_day=3, bytes_per_hour=2).caps("bytes")
+    ((_, caps),) = Limits(bytes_per_30_days=4, bytes_per_minute=1, bytes_per_day=3, bytes_per_hour=2).caps
     assert [(cap.seconds, cap.most) for cap in caps] == [(60, 1), (3600, 2), (86_400, 3), (2_592_000, 4)]
 
 
@@ -29,12 +29,11 @@ def test_what_a_customer_has_itself_wins_name_by_name_and_takes_its_mark_along()
     policy = Limits(
         recipients_per_hour=100, recipients_per_day=1000, hard=("recipients_per_hour", "recipients_per_day")
     )
-    own = Limits(recipients_per_hour=5000, recipients_per_minute=50)
-    assert own.caps("recipients", policy) == (
-        Cap("minute", 50, False),
-        Cap("hour", 5000, False),
-        Cap("day", 1000, True),
-    )
+    own = Limits(recipients_per_hour=5000, recipients_per_minute=50, bytes_per_day=9)
+    recipients = (Cap("minute", 50, False), Cap("hour", 5000, False), Cap("day", 1000, True))
+    assert own.over(policy) == (("recipients", recipients), ("bytes", (Cap("day", 9, False),)))
+    assert Limits().over(policy) == policy.caps
+    assert own.over(Limits()) == own.caps
 
 
 def test_the_shipped_limits_are_those_of_the_mail_bomb_and_of_reports() -> None:
