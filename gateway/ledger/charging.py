@@ -1,8 +1,8 @@
 """The windows of several processes: what this one has reserved in Redis, what it is to tell it, and who waits for it.
 
-`redis` sends the operations that are made here, and brings their answers; `windows.lua` does them. All hash tags of one
-reservation go with the same round trip, in the order of their names; where one refuses, what the others took is given
-back with the next.
+`redis` sends the operations that are made here, and brings their answers; `windows.lua` does them. One server does a
+reservation at once. On a cluster its hash tags go with the same round trip, in the order of their names; where one
+refuses, what the others took is given back with the next.
 
 An operation that was not answered may have been done or not. A reservation is then made anew from this process's share
 (`alone`), and Redis is told afterwards how much this process really holds; until then, and when the process dies
@@ -21,6 +21,7 @@ import msgspec
 
 from gateway.ledger.alone import Alone, Known
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
+from gateway.ledger.model import tag_of
 
 _AT_ONCE = 100
 """Operations of a renewal or a recovery that go with one round trip, so that others wait a few milliseconds."""
@@ -51,7 +52,7 @@ class _Question:
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """Charges of one hash tag."""
+    """Charges that are done at once: on a cluster, those of one hash tag."""
 
     kind: Kind
     charges: Sequence[Charge]
@@ -62,14 +63,9 @@ class Operation:
     places: Sequence[int] = ()
     """Of the charges among those of the question."""
 
-    @property
-    def tag(self) -> str:
-        """What all its keys have in braces."""
-        return _tag(self.charges[0])
-
 
 def message(now: int, process: str, lease: int, operations: Sequence[Operation]) -> tuple[list[str], bytes]:
-    """KEYS and ARGV of the call that does these operations of one hash tag."""
+    """KEYS and ARGV of the call that does these operations."""
     places: dict[str, int] = {}
 
     def place(key: str) -> int:
@@ -91,9 +87,14 @@ def message(now: int, process: str, lease: int, operations: Sequence[Operation])
 class Charging:
     """The reservations of this process."""
 
-    def __init__(self, processes: int, now: Callable[[], int], queue: Callable[[Operation], bool]) -> None:
-        """`now` gives milliseconds since 1970; `queue` sends an operation soon, or is False where it cannot."""
-        self._now, self._queue = now, queue
+    def __init__(
+        self, processes: int, now: Callable[[], int], queue: Callable[[Operation], bool], spread: bool
+    ) -> None:
+        """`now` gives milliseconds since 1970; `queue` sends an operation soon, or is False where it cannot.
+
+        `spread` over a cluster, an operation's keys must share a hash tag.
+        """
+        self._now, self._queue, self._spread = now, queue, spread
         self._alone = Alone(processes)
         self._held: dict[tuple[str, str], tuple[int, Charge]] = {}
         """Counter and customer -> what this process holds in Redis, as far as is known, and a charge of theirs."""
@@ -125,7 +126,7 @@ class Charging:
             self._alone.settle(reservation, passed, self._now())
             return
         charges = reservation.charges
-        for places in _by_tag(charges):
+        for places in self._groups(charges):
             mine = [charges[at] for at in places]
             self._tell(Operation(Kind.SETTLE, mine, [each.amount for each in mine], [passed[at] for at in places]))
 
@@ -188,7 +189,7 @@ class Charging:
                 self._recall.append((charge.key, Known(self._now(), charge.caps, left)))
             case Kind.RESERVE | Kind.HOLD if answer is None:
                 self._doubt(operation)
-        if answer is not None and answer[0]:
+        if answer is not None and answer[0] and operation.kind is not Kind.SETTLE:
             now, at = self._now(), 1
             for charge in operation.charges:
                 self._alone.learn(charge, answer[at : at + len(charge.caps)], now)
@@ -198,7 +199,7 @@ class Charging:
         """What came of it over all hash tags; None where that is not known."""
         if not charges:
             return Reservation((), []) if kind is Kind.RESERVE else []
-        groups = _by_tag(charges)
+        groups = self._groups(charges)
         question = _Question(charges, asyncio.get_running_loop().create_future(), len(groups))
         for places in groups:
             mine = [charges[at] for at in places]
@@ -236,9 +237,11 @@ class Charging:
                 for place, charge in zip(operation.places, operation.charges, strict=True):
                     used[place] = answer[at : at + len(charge.caps)]
                     at += len(charge.caps)
-            elif short is None or _seconds(answer[4]) > short.seconds:
+            else:
                 _, index, window, cap, wait = answer
-                short = Shortfall(operation.places[index], window, cap, _seconds(wait))
+                found = Shortfall(operation.places[index], window, cap, _seconds(wait))
+                if short is None or (found.seconds, -found.charge) > (short.seconds, -short.charge):
+                    short = found
         if short is None and not unknown:
             return Reservation(question.charges, used)
         for operation, answer in question.answers:
@@ -255,6 +258,15 @@ class Charging:
             for place, charge in zip(operation.places, operation.charges, strict=True):
                 stand[place] = [Use(length, cap, next(numbers), _seconds(next(numbers))) for length, cap in charge.caps]
         return stand
+
+    def _groups(self, charges: Sequence[Charge]) -> Sequence[Sequence[int]]:
+        """The places of the charges that are done at once."""
+        if not self._spread:
+            return (range(len(charges)),) if charges else ()
+        groups: dict[str, list[int]] = {}
+        for at, charge in enumerate(charges):
+            groups.setdefault(tag_of(charge.key), []).append(at)
+        return [groups[tag] for tag in sorted(groups)]
 
     def _tell(self, settling: Operation) -> None:
         if not self._queue(settling):
@@ -288,18 +300,6 @@ class Charging:
             self._totals[charge.key] = total
         else:
             self._totals.pop(charge.key, None)
-
-
-def _tag(charge: Charge) -> str:
-    return charge.key[: charge.key.index("}:")]
-
-
-def _by_tag(charges: Sequence[Charge]) -> list[list[int]]:
-    """The charges' places, those of one hash tag together, in the order of the tags' names."""
-    groups: dict[str, list[int]] = {}
-    for at, charge in enumerate(charges):
-        groups.setdefault(_tag(charge), []).append(at)
-    return [groups[tag] for tag in sorted(groups)]
 
 
 def _seconds(milliseconds: int) -> float:

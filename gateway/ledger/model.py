@@ -118,6 +118,11 @@ def key(counter: str, kind: str, name: str, *more: str) -> str:
     return f"postern:{VERSION}:{{{_joined((kind, name))}}}:{_joined((counter, *more))}"
 
 
+def tag_of(counter: str) -> str:
+    """A key up to the end of its hash tag: counters that have it in common are on one server of a cluster."""
+    return counter[: counter.index("}:")]
+
+
 def kind_of(counter: str) -> str:
     """What the counter of a key is, whatever it is about: the key without names, such as `customer connections`."""
     rest, parts = counter[len(f"postern:{VERSION}:{{") :], []

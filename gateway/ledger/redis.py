@@ -1,7 +1,8 @@
 """The ledger of several processes, in Redis.
 
-What is asked and told within one turn of the event loop travels in one round trip, each hash tag as one call of
-`counters.lua`, or of `windows.lua`; while a round trip is under way the next one gathers. Each is bounded by TIMEOUT,
+What is asked and told within one turn of the event loop travels in one round trip, as one call of `counters.lua` and
+one of `windows.lua`; on a cluster, as one for each hash tag, in the order of their names. While a round trip is under
+way the next one gathers. Each is bounded by TIMEOUT,
 and after one that failed nobody waits for Redis again until it has answered a probe: this process then goes by what it
 has counted itself, times the number of processes. Overshoot meanwhile: of N places, the P processes together hand out
 N + P - 1 at most (each always has one to give), beside those that were held before; of windows see `alone`.
@@ -79,7 +80,7 @@ class RedisLedger:
         """What this process has counted itself: the truth about its own places, and what it goes by alone."""
         self._calls: list[_Call] = []
         self._charged: list[Charged] = []
-        self._charging = Charging(processes, self._now, self._charge)
+        self._charging = Charging(processes, self._now, self._charge, self._server.spread)
         self._identity: frozenset[str] = frozenset()
         self._sending: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -237,14 +238,8 @@ class RedisLedger:
 
     async def _send(self, batch: list[_Call], charged: list[Charged]) -> None:
         """One round trip; everybody has an answer after it."""
-        tags: dict[str, list[_Call]] = {}
-        for call in batch:
-            tags.setdefault(call.key[: call.key.index("}:")], []).append(call)
-        places = list(tags.values())
-        charges: dict[str, list[Charged]] = {}
-        for operation in charged:
-            charges.setdefault(operation.tag, []).append(operation)
-        windows = [charges[tag] for tag in sorted(charges)]
+        places = self._server.bundles(batch, lambda call: call.key)
+        windows = self._server.bundles(charged, lambda operation: operation.charges[0].key)
         now = f"{self._now():.0f}" if self._tell_time else "0"
         calls = [Call(_COUNTERS, [call.key for call in group], self._arguments(now, group)) for group in places]
         for operations in windows:
@@ -263,7 +258,7 @@ class RedisLedger:
         for operations, answer in zip(windows, replies[len(places) :], strict=True):
             self._charging.answered(operations, cast(bytes | None, answer))
 
-    def _arguments(self, now: str, calls: list[_Call]) -> list[str]:
+    def _arguments(self, now: str, calls: Sequence[_Call]) -> list[str]:
         return [now, self._process, f"{LEASE * 1000:.0f}", *(part for call in calls for part in call[1:4])]
 
     def _now(self) -> int:

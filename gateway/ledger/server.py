@@ -1,10 +1,10 @@
 """The way to Redis, or to a Redis Cluster: scripts, a batch in one round trip."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -13,8 +13,16 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
+from gateway.ledger.model import tag_of
+
 TIMEOUT = 1.0
 """Seconds that one round trip may take, connecting included. A busy machine is no reason to count alone."""
+
+_LOOK = 5.0
+"""Seconds to find out whether they are there, for which nobody waits."""
+AT_ONCE = 200
+"""Operations in one call: other clients of the server wait a few milliseconds for it."""
+_T = TypeVar("_T")
 
 
 class Script(NamedTuple):
@@ -31,7 +39,7 @@ class Script(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One run of a script; its keys share a hash tag."""
+    """One run of a script."""
 
     script: Script
     keys: Sequence[str]
@@ -60,6 +68,20 @@ class Server:
         else:
             self.client = Redis.from_url(url, **options)
 
+    @property
+    def spread(self) -> bool:
+        """Whether the keys of a call must share a hash tag; else one server has them all."""
+        return isinstance(self.client, RedisCluster)
+
+    def bundles(self, items: Sequence[_T], key: Callable[[_T], str]) -> list[Sequence[_T]]:
+        """What may go as one call each, in the order of the hash tags' names; `key` gives one key of an item."""
+        if not self.spread:
+            return [items[at : at + AT_ONCE] for at in range(0, len(items), AT_ONCE)]
+        tags: dict[str, list[_T]] = {}
+        for item in items:
+            tags.setdefault(tag_of(key(item)), []).append(item)
+        return [tags[tag] for tag in sorted(tags)]
+
     async def run(self, calls: Sequence[Call]) -> list[Any]:
         """The scripts' answers, in one round trip, two where Redis does not know a script yet.
 
@@ -83,7 +105,7 @@ class Server:
 
         Asks where the servers of a cluster are, too. Raises as `run`.
         """
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(_LOOK):
             if isinstance(self.client, Redis):
                 return frozenset((str((await self.client.info("server"))["run_id"]),))
             await self.client.aclose()
@@ -97,8 +119,7 @@ class Server:
         await self.client.aclose()
 
     async def _run(self, calls: Sequence[Call], heads: Sequence[tuple[str, str]]) -> list[Any]:
-        single = isinstance(self.client, Redis)
-        pipe: Any = self.client.pipeline(transaction=False) if single else self.client.pipeline()
+        pipe: Any = self.client.pipeline() if self.spread else self.client.pipeline(transaction=False)
         async with pipe:
             for call, head in zip(calls, heads, strict=True):
                 pipe.execute_command(*head, len(call.keys), *call.keys, *call.arguments)

@@ -1,4 +1,4 @@
--- The windows of one hash tag: what is charged, settled and asked there by concurrent sessions, at once.
+-- Windows: what is charged, settled and asked by concurrent sessions, at once; on a cluster, those of one hash tag.
 -- gateway/ledger/windows.py does the same; tests/test_contracts_windows.py compares them.
 --
 -- KEYS: of each charge its counter; where it is shared, the customer's own counter and the sharers, too.
@@ -6,7 +6,7 @@
 -- {kind, charge, ...}, a charge {place in KEYS, amount, kept, {{length, cap}, ...}, customer, place, place}; kept is a
 -- list where it differs between windows.
 --   1 reserve  -> {1, what each window of each charge holds ...} or {0, charge, length, cap, wait (ms; -1: for ever)}
---   2 settle: gives back amount, counts kept -> as reserve
+--   2 settle: gives back amount, counts kept -> {1}
 --   3 hold: this process holds amount, for the customer kept, whatever was known of it -> as reserve
 --   4 usage    -> {1, use, wait, use, wait ...}
 --   5 recall: so much has passed at least (kept), whatever is known of it -> as reserve
@@ -259,7 +259,7 @@ local kinds = {
   end,
   function(operation)
     for i = 2, #operation do change(operation[i], -operation[i][2], operation[i][3]) end
-    return held(operation)
+    return { 1 }
   end,
   function(operation)
     for i = 2, #operation do

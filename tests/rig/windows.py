@@ -84,7 +84,7 @@ class Model:
                 self.at(each).held += each.amount
             for each in charges:
                 for length, cap in each.caps:
-                    assert not each.amount or self.at(each).since(now - length * 1000) <= cap
+                    assert not each.amount or each.among or self.at(each).since(now - length * 1000) <= cap
             return
         refused = charges[answer.charge]
         assert (answer.window, answer.cap) in refused.caps
@@ -104,11 +104,12 @@ class Model:
         return self.counters.setdefault(charge.key, Counted())
 
     def check(self, charge: Charge) -> None:
-        """In no span of any window's length did more than the cap pass."""
+        """In no span of any window's length did more than the cap pass, or than the bound where customers share it."""
         events = self.at(charge).passed
+        most = sum(1 / n for n in range(1, len(CUSTOMERS) + 1)) if charge.among else 1
         for length, cap in charge.caps:
             for start, _ in events:
-                assert sum(amount for at, amount in events if start <= at < start + length * 1000) <= cap
+                assert sum(amount for at, amount in events if start <= at < start + length * 1000) <= cap * most
 
 
 COUNTERS = (
@@ -116,14 +117,20 @@ COUNTERS = (
     charge(1, (MINUTE, 3), (DAY, 7), key=RECIPIENT),
     charge(1, (HOUR, 1), key=key("messages", "customer", "acme")),
     charge(1, (7, 4), (MONTH, 30), key=key("bytes", "customer", "zenith")),
+    charge(1, (MINUTE, 6), (HOUR, 12), key=key("recipients", "recipient", "bob@example.org"), among="a"),
 )
+CUSTOMERS = "abc"
 STEP: st.SearchStrategy[Any] = st.one_of(
     st.tuples(
         st.just("wait"), st.one_of(st.integers(0, 3000), st.integers(0, 100_000), st.integers(0, 40 * DAY * 1000))
     ),
     st.tuples(
         st.just("reserve"),
-        st.lists(st.tuples(st.integers(0, len(COUNTERS) - 1), st.integers(0, 6)), min_size=1, max_size=3),
+        st.lists(
+            st.tuples(st.integers(0, len(COUNTERS) - 1), st.integers(0, 6), st.sampled_from(CUSTOMERS)),
+            min_size=1,
+            max_size=3,
+        ),
     ),
     st.tuples(st.just("settle"), st.integers(0, 5), st.integers(0, 100)),
     st.tuples(st.just("release"), st.integers(0, 5)),
@@ -131,9 +138,12 @@ STEP: st.SearchStrategy[Any] = st.one_of(
 STEPS = st.lists(STEP, max_size=60)
 
 
-def charges_of(drawn: Sequence[tuple[int, int]]) -> tuple[Charge, ...]:
+def charges_of(drawn: Sequence[tuple[int, int, str]]) -> tuple[Charge, ...]:
     """The charges of a drawn step."""
-    return tuple(Charge(COUNTERS[at].key, amount, COUNTERS[at].caps) for at, amount in drawn)
+    return tuple(
+        Charge(COUNTERS[at].key, amount, COUNTERS[at].caps, COUNTERS[at].among and customer)
+        for at, amount, customer in drawn
+    )
 
 
 async def play(ledger: Ledger, time: Time, steps: Sequence[Any], model: Model | None) -> list[Any]:
