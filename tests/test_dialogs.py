@@ -66,7 +66,8 @@ async def limited(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
     """A gateway with limits."""
     limits = {
         "recipient_by_customer": {"messages_per_hour": 2},
-        "recipient_domain": {"recipients_per_hour": 1000, "messages_per_hour": 1000},
+        "recipient_domain": {"recipients_per_hour": 20},
+        "operator": {"bytes_per_day": 2000},
         "report": {"recipients_per_hour": 1},
         "exempt_recipients": ["journal@recipient.example", "archive.example"],
     }
