@@ -13,8 +13,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from config.domain import Domain, domain_name
-from config.files import load
-from config.policy import Action, Frozen, RuleCode
+from config.files import Frozen, load
+from config.limits import Amount, Limits
+from config.policy import Action, RuleCode
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """A customer's or list's id: lower-case letters, digits, `-` and `_`, at most 64."""
@@ -81,7 +82,6 @@ def _named(text: str) -> str:
 Network = Annotated[str, AfterValidator(_network)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 """SHA-256 of a certificate's DER form, 64 lower-case hexadecimal digits."""
-Amount = Annotated[int, Field(ge=0)]
 ConsentGrade = Literal["E0", "E1", "E2", "E3", "E4"]
 """How well a consent is evidenced (R-084): E0 bare assertion to E4 confirmed before our own eyes."""
 _PLAIN_GRADE: ConsentGrade = "E2"
@@ -103,23 +103,6 @@ class Executive(Frozen):
 
     name: Annotated[str, Field(min_length=2, max_length=100), AfterValidator(_named)]
     addresses: Annotated[tuple[Mailbox, ...], Field(min_length=1)]
-
-
-class Limits(Frozen):
-    """What a customer or credential may send per window; None is not limited."""
-
-    messages_per_minute: Amount | None = None
-    messages_per_hour: Amount | None = None
-    messages_per_day: Amount | None = None
-    messages_per_30_days: Amount | None = None
-    recipients_per_minute: Amount | None = None
-    recipients_per_hour: Amount | None = None
-    recipients_per_day: Amount | None = None
-    recipients_per_30_days: Amount | None = None
-    bytes_per_minute: Amount | None = None
-    bytes_per_hour: Amount | None = None
-    bytes_per_day: Amount | None = None
-    bytes_per_30_days: Amount | None = None
 
 
 class Observed(Frozen):
@@ -286,12 +269,8 @@ class Customer(Frozen):
         """Keys that are set and kept, and that this version does not act on yet."""
         blank = type(self)(id="x", name="x", domains=("x.example",))
         names = [
-            name
-            for name in ("unsubscribe", "unsubscribe_hosts", "limits", "bulk")
-            if getattr(self, name) != getattr(blank, name)
+            name for name in ("unsubscribe", "unsubscribe_hosts", "bulk") if getattr(self, name) != getattr(blank, name)
         ]
-        if any(credential.limits != Limits() for credential in self.credentials):
-            names.append("credentials.limits")
         return tuple(names)
 
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -14,6 +14,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 class ConfigError(Exception):
     """A file of the operator's is wrong; the text names the file, the key and the fix, one line per fault."""
+
+
+class Frozen(BaseModel):
+    """A value that is validated once, never changed, and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def nearest(name: str, valid: Iterator[str] | list[str] | tuple[str, ...]) -> str:

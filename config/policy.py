@@ -11,10 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from config.domain import Domain
-from config.files import load
+from config.files import Frozen, load
+from config.limits import LimitsPolicy
 
 RuleCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$", max_length=40)]
 """A rule's code, such as HDR-FROM: capitals and digits, at least one hyphen."""
@@ -31,12 +32,6 @@ class Action(StrEnum):
     """The message gets 4xx: it may pass later."""
     REJECT = "reject"
     """The message gets 5xx."""
-
-
-class Frozen(BaseModel):
-    """A value that is validated once, never changed, and refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class MessageBounds(Frozen):
@@ -107,7 +102,7 @@ class AuditPolicy(Frozen):
 
 
 class Policy(Frozen):
-    """The operator's policy: actions per rule code, bounds, retention."""
+    """The operator's policy: actions per rule code, bounds, limits, retention."""
 
     actions: dict[RuleCode, Action] = Field(default_factory=dict)
     """Rule code -> action, for all customers; a rule that is not named has its own default."""
@@ -115,6 +110,7 @@ class Policy(Frozen):
     """`observe` judges and records everything and refuses nothing by rule, for all customers."""
     message: MessageBounds = MessageBounds()
     addressing: Addressing = Addressing()
+    limits: LimitsPolicy = LimitsPolicy()
     audit: AuditPolicy = AuditPolicy()
 
     @property

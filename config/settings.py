@@ -15,8 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.customers import Network
-from config.files import ConfigError, explain, nearest, read_toml
-from config.policy import Frozen
+from config.files import ConfigError, Frozen, explain, nearest, read_toml
 
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>\d{1,5})\Z")
 
@@ -145,14 +144,15 @@ class Ledger(Frozen):
     """Where what all processes count together is kept."""
 
     url: SecretStr = SecretStr("memory://")
-    """`memory://` for one process, `redis://host:6379/0` or `rediss://` (TLS) for several."""
+    """`memory://` for one process; `redis://host:6379/0`, `rediss://` (TLS), or for a cluster `redis+cluster://host:6379`
+    (or some of its nodes, with commas between) or `rediss+cluster://`, for several."""
     nodes: Annotated[int, Field(ge=1)] = 1
     """Gateways that share the Redis: the share of each while it is away."""
 
     @field_validator("url")
     @classmethod
     def _known(cls, value: SecretStr) -> SecretStr:
-        if not re.match(r"memory://\Z|rediss?://[^/]", value.get_secret_value()):
+        if not re.match(r"memory://\Z|rediss?(\+cluster)?://[^/]", value.get_secret_value()):
             raise ValueError("must be memory://, or start with redis:// or rediss:// and a host")
         if re.search(r"[?&]password=", value.get_secret_value(), re.IGNORECASE):
             raise ValueError("write the password before the @, as in redis://:password@host:6379/0")

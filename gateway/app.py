@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+from config.customers import Customer
 from config.policy import Policy
 from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
@@ -45,6 +46,7 @@ from gateway.smtp.edge import Edge
 from gateway.stores import Stores
 from gateway.summing import summed
 from gateway.supervisor import Supervisor
+from gateway.usage import Window, windows
 from gateway.vouching import Vouching
 
 log = logging.getLogger("postern")
@@ -221,6 +223,8 @@ class Gateway:
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
             resolver=self.resolver,
+            ledger=self.ledger,
+            address_key=self.stores.secrets.address_key,
         )
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:
@@ -260,6 +264,17 @@ class Gateway:
         await self.changes.refresh()
         if self.supervisor is not None:
             await self.supervisor.refresh()
+
+    async def usage(self, customer: Customer) -> list[Window]:
+        """How a customer's limits stand, in all processes; raises LedgerAway."""
+        if self.supervisor is None:
+            return await windows(self.ledger, self.policy.limits, customer)
+        # It is the workers that count. One that is asked now and then need not hold a connection.
+        ledger = self._make_ledger()
+        try:
+            return await windows(ledger, self.policy.limits, customer)
+        finally:
+            await ledger.close()
 
     async def exposition(self) -> bytes:
         """What Prometheus scrapes: of all processes of this node."""

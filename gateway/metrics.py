@@ -29,6 +29,9 @@ class Metrics:
         self.strangers = Counter(
             "postern_strangers_refused", "Refusals of clients that are no customer", ["reason"], registry=self.registry
         )
+        self.limits = Counter(
+            "postern_limited", "Refusals by limits", ["scope", "measure", "window"], registry=self.registry
+        )
         self.connections = Counter("postern_connections", "SMTP connections", registry=self.registry)
         self.auth = Counter("postern_auth", "Attempts to authenticate", ["result"], registry=self.registry)
         self.auth_waiting = Gauge(
@@ -63,6 +66,10 @@ class Metrics:
             if finding.failed:
                 self.rule_errors.labels(finding.code).inc()
                 log.error("rule %s failed: %s", finding.code, finding.evidence)
+
+    def limited(self, scope: str, measure: str, window: str) -> None:
+        """There was no room in a limit: one of `config.limits`, by its names."""
+        self.limits.labels(scope, measure, window).inc()
 
     def alarm(self, part: str, text: str) -> None:
         """Something of ours is wrong."""

@@ -6,17 +6,18 @@ Postern has no queue. A client's transaction and the next hop's run in step:
 
     client                Postern                                  next hop
     MAIL FROM      ->     who is this now; suspended; MAIL rules   (nothing yet)
-    RCPT TO        ->     opened with the first recipient     ->   MAIL, RCPT
+    RCPT TO        ->     room in the limits is reserved
+                          opened with the first recipient     ->   MAIL, RCPT
                    <-     the worse of our answer and its     <-   250 / 4xx / 5xx
     DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
-                          2 order: this file (hop 2)
+                          2 order: this file (hop 2); room for the message is reserved
                           3 a view of the bytes (hop 3)
                           4 facts, asked at once (hop 4); signatures are verified where a rule needs it
                           5 rules, pure (hop 5)
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
                    <-     its answer behind our reference     <-   250
-                          record the outcome
+                          record the outcome; what was reserved is settled, or given back
 
 Where the verdict refuses single recipients and the client speaks PRDR, the next hop's transaction is opened again with
 the rest before DATA, and the client gets one reply for each recipient; else the message is refused whole.
@@ -34,20 +35,26 @@ from datetime import datetime
 
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
+from consent.address import Address
 from filters.engine import evaluate
 from filters.model import Finding, Outcome, Phase, Reply, Verdict
 from gateway.audit.journal import Journal
+from gateway.client import Client
 from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity, own_names
 from gateway.dns import Resolver
 from gateway.facts import House
+from gateway.ledger.model import Ledger
+from gateway.limits import Charges, Sending
+from gateway.logbook import Logbook
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
+from gateway.rationing import Ration
 from gateway.repeats import Repeats
 from gateway.smtp import parameters, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
-from gateway.transaction import EMPTY, Client, Transaction
+from gateway.transaction import EMPTY, Transaction
 from gateway.visit import Visit
 from gateway.vouching import Vouching
 
@@ -74,6 +81,8 @@ class Pipeline:
         vouching: Vouching,
         clock: Callable[[], datetime],
         trace_key: bytes,
+        ledger: Ledger,
+        address_key: Callable[[Address], str],
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -84,6 +93,7 @@ class Pipeline:
         self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
+        self.ledger, self.address_key, self.logbook = ledger, address_key, Logbook()
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property
@@ -102,6 +112,17 @@ class Pipeline:
     def offered(self, *, encrypted: bool) -> frozenset[str]:
         """The same for one session: REQUIRETLS belongs to a session in TLS (RFC 8689 section 2)."""
         return self.extensions if encrypted else self.extensions - {"REQUIRETLS"}
+
+    def ration(self, identity: Identity, source: str, reverse_path: Address | None) -> Ration:
+        """What a transaction may reserve in the limits; `source` is the client's address."""
+        customer, limits = identity.entry.customer, self.policy.limits
+        return Ration(
+            self.ledger,
+            Charges(limits, Sending(customer, identity.credential, source, reverse_path), self.address_key),
+            self.metrics,
+            observe="observe" in (customer.mode, self.policy.mode),
+            count_refused=limits.count_refused,
+        )
 
     async def begin(self, client: Client, identity: Identity, path: Path) -> Transaction | Reply:
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""

@@ -5,7 +5,7 @@ The order of events and why it is so stands at the head of `gateway.pipeline`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -17,11 +17,13 @@ from consent.address import Address
 from filters.engine import evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
-from gateway import facts, transform
+from gateway import facts, prdr, transform
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
 from gateway.audit.record import without_local_parts
+from gateway.client import Client, Closing
 from gateway.directory import Identity
+from gateway.logbook import Page
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
 from gateway.smtp import parameters, refusals, replies
@@ -37,34 +39,6 @@ EMPTY = Message(b"")
 """The message while there is none."""
 _DISPENSABLE = {"SIZE": "SIZE", "BODY": "8BITMIME"}
 """MAIL parameters that are left out where the next hop does not offer their extension: nothing is lost with them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The other end of a session, as it stands at MAIL."""
-
-    address: str
-    port: int
-    listener: str
-    ehlo: str
-    tls: str | None
-    """Version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; None in clear."""
-    protocol: str
-    """For Received: SMTP, ESMTP, ESMTPA, ESMTPS or ESMTPSA (RFC 3848)."""
-    gone: Callable[[], bool] = lambda: False
-    """Whether it has hung up by now."""
-    offered: frozenset[str] = frozenset()
-    """The next hop's extensions that its EHLO was answered with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """The reply to the final dot, and what must be called once it is known whether the client was told."""
-
-    reply: Reply
-    conclude: Callable[[bool], None] = lambda told: None
-    each: Sequence[Reply] = ()
-    """With PRDR one for each accepted RCPT, in order, to be said before `reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +67,11 @@ class Transaction:
         self.repair = LineRepair() if identity.credential.normalise_bare_lf else None
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
+        self._ration = pipeline.ration(identity, client.address, path.address)
+        self._page = Page(pipeline.logbook, identity.entry.customer.id, self.reference)
         self._recording = False
-        self._signed: Sequence[Verified] | None = None
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
+        self._signed: Sequence[Verified] | None = None
 
     @property
     def size_limit(self) -> int:
@@ -134,21 +110,33 @@ class Transaction:
             return replies.TOO_MANY_RECIPIENTS
         if not address.ascii_only and "SMTPUTF8" not in self._path.parameters:
             return replies.UTF8_RECIPIENT
+        desk = self._pipeline.desk
+        # Before the next hop is asked: a refusal of ours costs it nothing.
+        if not desk.serves(address):
+            short = await self._ration.recipient(address)
+            if short is not None:
+                return await self._limited("rcpt", short, address)
         if self._onward is None:
             self._onward = self._open()
-        desk = self._pipeline.desk
         written = [_written(*each) for each in path.parameters.items()]
         reply = await self._onward.rcpt(desk.route(address).text, written)
         if reply.positive:
             self.recipients.append(address)
             self._to_desk += desk.serves(address)
-        elif not reply.enhanced.startswith("4.4."):
+            return reply
+        if not desk.serves(address):
+            self._ration.withdraw()
+        if not reply.enhanced.startswith("4.4."):
             # The next hop's own decision about this recipient; 4.4.x is our fault with it, and an alarm instead.
             return await self._refused_by_next_hop(reply, address)
         return reply
 
     async def abandon(self) -> None:
-        """RSET, a new EHLO, or the client is gone before its final dot."""
+        """RSET, a new EHLO, or the client is gone before its final dot; or all is done."""
+        self._ration.release()
+        for found, addresses in self._page.rest():
+            reply = found.reply.with_reference(self.reference)
+            self._pipeline.journal.note(self._decision("rcpt", prdr.of(found), reply, recipients=addresses))
         if self._onward is not None:
             onward, self._onward = self._onward, None
             await onward.abandon()
@@ -156,12 +144,10 @@ class Transaction:
     async def refuse(self, phase: str, verdict: Verdict) -> Reply:
         """Record a refusal that needs no message, and the reply for it."""
         reply = _reply_for(verdict).with_reference(self.reference)
-        try:
-            await self._pipeline.journal.append(self._decision(phase, verdict, reply))
-        except JournalFull:
-            return replies.AUDIT_FULL
-        self._pipeline.metrics.decided(verdict)
-        return reply
+        told = await self._recorded(self._decision(phase, verdict, reply), reply)
+        if told is reply:
+            self._pipeline.metrics.decided(verdict)
+        return told
 
     async def finish(self, body: Body) -> Closing:
         """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
@@ -204,8 +190,13 @@ class Transaction:
         current = pipeline.directory.renewed(self._identity)
         message = EMPTY if body.fault else Message(body.view())
         refused = self._edge_refusal(body, message, current)
+        if not refused and not self._only_to_desk and not self._repeated(body):
+            # Before the rules are asked: who is at a limit costs others nothing.
+            short = await self._ration.message(self._charged, body.size)
+            if short:
+                return _Decided(await self._limited("data", short, body=body, message=message))
         if refused:
-            verdict = Verdict(Outcome.REJECT, (refused,), refused)
+            verdict = prdr.of(refused)
             if refused.code == replies.HEADER_SIZE.code:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
@@ -214,75 +205,67 @@ class Transaction:
             known = await pipeline.vouching.complete(known, message, rules)
             self._signed = known.signatures
             verdict = evaluate(rules, message, known, pipeline.policy)
-            if verdict.refused:
-                verdict = self._with_refused(verdict)
+            verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed))
+            if verdict.outcome is Outcome.ACCEPT:
+                full = await self._ration.deliveries(self._charged, body.size)
+                verdict = replace(verdict, refused={**full, **verdict.refused})
+            verdict = prdr.with_refused(verdict, self.recipients, prdr="PRDR" in self._path.parameters)
         pipeline.metrics.decided(verdict)
         if verdict.outcome is not Outcome.ACCEPT:
             reply = _reply_for(verdict).with_reference(self.reference)
             await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
+            if verdict.outcome is Outcome.REJECT:
+                await self._ration.refused(self._charged, body.size)
             return _Decided(reply, refused=self._replies_of(verdict))
         if verdict.refused:
             await self._leave_out(verdict, body, message)
-        trace = transform.Trace(
-            self._client.ehlo,
-            self._client.address,
-            pipeline.hostname,
-            self._protocol(),
-            self.reference,
-            pipeline.clock(),
-            pipeline.trace_key,
-        )
+        client, protocol = self._client, self._client.protocol_with(self._path.parameters)
+        origin, now = (client.ehlo, client.address), pipeline.clock()
+        trace = transform.Trace(*origin, pipeline.hostname, protocol, self.reference, now, pipeline.trace_key)
         change = transform.change(message, trace, pipeline.own_names)
-        if self._to_desk:
-            change = replace(change, modifications=(*change.modifications, "readdressed to the operator's mailbox"))
-        if self.repair is not None and self.repair.mended:
-            mended = f"made CRLF of {self.repair.mended} bare CR or LF"
-            change = replace(change, modifications=(*change.modifications, mended))
-        if body.completed:
-            change = replace(change, modifications=(*change.modifications, "added CRLF at the end"))
-        if self._path.parameters.get("AUTH", "<>") != "<>":
-            # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
-            # named (RFC 4954 section 5, R-038).
-            change = replace(change, modifications=(*change.modifications, "left out the identity in AUTH= of MAIL"))
+        change = replace(change, modifications=(*change.modifications, *self._modified(body)))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
         return _Decided(accepted, change, self._replies_of(verdict))
 
-    def _with_refused(self, verdict: Verdict) -> Verdict:
-        """What it means that single recipients are refused: with PRDR the rest get the message, else nobody does."""
-        prdr = "PRDR" in self._path.parameters
-        found = [verdict.refused[address] for address in self.recipients if address in verdict.refused]
-        if not found:
-            return replace(verdict, refused={})
-        if prdr and len(found) < len(self.recipients):
-            return verdict
-        # All are refused. Then the last reply is the worst, but with PRDR a 4xx for one of them: a 5xx would overrule
-        # the reply that client had for that one.
-        decisive = (min if prdr else max)(found, key=lambda finding: finding.reply.code)
-        outcome = Outcome.REJECT if decisive.reply.code >= 500 else Outcome.DEFER
-        return Verdict(outcome, (*verdict.findings, *dict.fromkeys(found)), decisive, verdict.refused if prdr else {})
+    def _modified(self, body: Body) -> Iterator[str]:
+        """What is changed beside the header block."""
+        if self._to_desk:
+            yield "readdressed to the operator's mailbox"
+        if self.repair is not None and self.repair.mended:
+            yield f"made CRLF of {self.repair.mended} bare CR or LF"
+        if body.completed:
+            yield "added CRLF at the end"
+        if self._path.parameters.get("AUTH", "<>") != "<>":
+            # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
+            # named (RFC 4954 section 5, R-038).
+            yield "left out the identity in AUTH= of MAIL"
+
+    def _repeated(self, body: Body) -> bool:
+        """Whether the next hop has it already."""
+        return self._pipeline.repeats.find(self._identity.entry.customer.id, self._digest(body)) is not None
 
     def _replies_of(self, verdict: Verdict) -> Mapping[Address, Reply]:
         return {address: found.reply.with_reference(self.reference) for address, found in verdict.refused.items()}
 
     async def _leave_out(self, verdict: Verdict, body: Body, message: Message) -> None:
         """Record the refused recipients, and open the next hop's transaction again without them."""
-        by_finding: dict[Finding, list[Address]] = {}
-        for address in self.recipients:
-            if address in verdict.refused:
-                by_finding.setdefault(verdict.refused[address], []).append(address)
-        for found, addresses in by_finding.items():
-            outcome = Outcome.REJECT if found.reply.code >= 500 else Outcome.DEFER
-            refusal = Verdict(outcome, (found,), found)
+        for found, addresses in prdr.by_finding(verdict.refused, self.recipients).items():
             reply = found.reply.with_reference(self.reference)
             await self._pipeline.journal.append(
-                self._decision("data", refusal, reply, body, message, recipients=addresses)
+                self._decision("data", prdr.of(found), reply, body, message, recipients=addresses)
             )
+        self._ration.leave_out(verdict.refused)
         assert self._onward is not None
         self._onward.leave_out({at for at, address in enumerate(self.recipients) if address in verdict.refused})
         self.recipients = [address for address in self.recipients if address not in verdict.refused]
         self._to_desk = sum(self._pipeline.desk.serves(address) for address in self.recipients)
+
+    @property
+    def _charged(self) -> list[Address]:
+        """Its recipients but the operator's desk, to which anybody may write."""
+        return [address for address in self.recipients if not self._pipeline.desk.serves(address)]
 
     def _edge_refusal(self, body: Body, message: Message, current: Identity | None) -> Finding | None:
         suspended = current is not None and current.entry.standing.status == "suspended"
@@ -316,16 +299,20 @@ class Transaction:
         onward = self._onward or self._open()
         self._onward = None
         repeats.depart(customer, digest, self.reference, self._client.gone)
+        outcome = ""
         try:
             # The head holds kept header lines where a field was taken out: a dot at a line's start must not end the
             # message at the next hop.
             head = stuff(change.head, line_start=True)
             wire = Wire(body.view(), change.keep_from)
             delivery = await self._send(onward, head, wire, deadline)
+            outcome = delivery.outcome
         except Exception:
             repeats.arrive(customer, digest, self.reference)
             self._note("unknown" if onward.dot_sent else "deferred")
             raise
+        finally:
+            self._ration.ended(outcome or ("unknown" if onward.dot_sent else "deferred"))
         reply = delivery.reply.with_reference(self.reference)
         if delivery.outcome == "accepted":
             reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
@@ -384,27 +371,44 @@ class Transaction:
             self._identity.entry.customer.id, self._path.address.text if self._path.address else "", passed
         )
 
-    def _protocol(self) -> str:
-        """RFC 6531 section 4.3: with SMTPUTF8 the type is UTF8SMTP…, otherwise ESMTP…."""
-        if "SMTPUTF8" in self._path.parameters:
-            return self._client.protocol.replace("ESMTP", "UTF8SMTP")
-        return self._client.protocol
-
     def _digest(self, body: Body) -> bytes:
         """What makes a repeat: reverse-path, recipients and bytes, all the same."""
         envelope = [self._path.address.text if self._path.address else "", *sorted(r.text for r in self.recipients)]
         return sha256("\0".join([*envelope, body.sha256]).encode("utf-8", "surrogateescape")).digest()
+
+    async def _limited(
+        self,
+        phase: str,
+        found: Finding,
+        address: Address | None = None,
+        body: Body | None = None,
+        message: Message = EMPTY,
+    ) -> Reply:
+        """Record what a limit refuses, as far as the logbook has it, and the reply for it."""
+        pipeline = self._pipeline
+        pipeline.metrics.decided(prdr.of(found))
+        reference, entered = self._page.enter(found, address, pipeline.clock())
+        reply = found.reply.with_reference(reference)
+        if entered is not None:
+            recipients = None if address is None else (address,)
+            decision = self._decision(phase, prdr.of(entered), reply, body, message, recipients=recipients)
+            return await self._recorded(decision, reply)
+        return reply
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
         """Record the next hop's refusal of one recipient, and the reply for it."""
         finding = replies.NEXT_HOP.finding(without_local_parts(str(reply))[:300])
         verdict = Verdict(Outcome.REJECT if reply.code >= 500 else Outcome.DEFER, (finding,), finding)
         referenced = reply.with_reference(self.reference)
+        return await self._recorded(self._decision("rcpt", verdict, referenced, recipients=(address,)), referenced)
+
+    async def _recorded(self, decision: record.Decision, reply: Reply) -> Reply:
+        """The reply, once its decision is durable."""
         try:
-            await self._pipeline.journal.append(self._decision("rcpt", verdict, referenced, recipients=(address,)))
+            await self._pipeline.journal.append(decision)
         except JournalFull:
             return replies.AUDIT_FULL
-        return referenced
+        return reply
 
     def _decision(
         self,

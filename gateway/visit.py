@@ -15,10 +15,11 @@ from filters.model import Finding, Outcome, Reply, Verdict
 from gateway import desk
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
+from gateway.client import Client
 from gateway.directory import Entry, Identity
 from gateway.smtp import replies
 from gateway.smtp.wire import Path
-from gateway.transaction import Client, Transaction
+from gateway.transaction import Transaction
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline

@@ -18,6 +18,7 @@ PURE = (
     "consent/decide.py",
     "consent/refusals.py",
     "config/policy.py",
+    "config/limits.py",
     "config/customers.py",
     "config/domain.py",
 )

@@ -47,8 +47,9 @@ async def ledger(request: pytest.FixtureRequest, time: Time) -> AsyncIterator[Le
         made: Ledger = MemoryLedger(time)
     else:
         server: RedisServer = request.getfixturevalue("server")
-        made = RedisLedger(server.url, processes=1, clock=time, alarm=alarm)
-        await made._client.flushall()
+        remote = RedisLedger(server.url, processes=1, clock=time, alarm=alarm, tell_time=True)
+        await remote._server.client.flushall()
+        made = remote
     await made.open()
     yield made
     await made.close()
@@ -114,8 +115,11 @@ OPERATION: st.SearchStrategy[Operation] = st.one_of(
 def test_both_forms_answer_alike(server: RedisServer, steps: list[tuple[int, Operation]]) -> None:
     async def both() -> None:
         time = Time()
-        memory, remote = MemoryLedger(time), RedisLedger(server.url, processes=1, clock=time, alarm=alarm)
-        await remote._client.flushall()
+        memory, remote = (
+            MemoryLedger(time),
+            RedisLedger(server.url, processes=1, clock=time, alarm=alarm, tell_time=True),
+        )
+        await remote._server.client.flushall()
         for milliseconds, operation in steps:
             time.now = round(time.now * 1000 + milliseconds) / 1000
             assert await remote.ask(operation) == [pytest.approx(memory.do(operation), abs=1e-6)]

@@ -3,18 +3,31 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from config.limits import LimitsPolicy
+from config.policy import Policy
 from gateway.app import Gateway
 from tests.gateway.nexthop.conftest import make_certificate
 from tests.rig.dialogs import Dialog, Player, read_dialogs
-from tests.rig.gateway import running
+from tests.rig.gateway import HASH, running
 from tests.rig.processes import has_ipv6
 from tests.rig.smtpd import Smtpd
 
 ALL = list(read_dialogs("*.txt"))
+LIMITED = "limits"
+"""The dialogues about limits, each with its own credential, have a gateway of their own, whose clock stands still."""
+OF_CREDENTIALS: dict[str, dict[str, Any]] = {
+    "recipients": {"recipients_per_hour": 2},
+    "hard": {"recipients_per_30_days": 1, "hard": ["recipients_per_30_days"]},
+    "messages": {"messages_per_day": 1},
+    "bytes": {"bytes_per_minute": 60},
+    "nothing": {"messages_per_hour": 0},
+    "free": {},
+}
 LISTENERS = [
     {"address": "127.0.0.1:0", "auth_without_tls": True},
     {"address": "127.0.0.1:0", "auth_without_tls": True, "proxy_from": ["127.0.0.3", "127.0.1.0/24"]},
@@ -48,8 +61,42 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Ga
             yield gateway, hop
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def limited(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Gateway, Smtpd]]:
+    """A gateway with limits."""
+    limits = {
+        "recipient_by_customer": {"messages_per_hour": 2},
+        "recipient_domain": {"recipients_per_hour": 20},
+        "operator": {"bytes_per_day": 2000},
+        "report": {"recipients_per_hour": 1},
+        "exempt_recipients": ["journal@recipient.example", "archive.example"],
+    }
+    credentials = [
+        {"username": f"limited-{name}", "password_hash": HASH, "limits": each} for name, each in OF_CREDENTIALS.items()
+    ]
+    watched = {"username": "observed-recipients", "password_hash": HASH, "limits": {"recipients_per_hour": 1}}
+    customers: list[dict[str, Any]] = [
+        {"id": "acme", "name": "Acme Ltd", "domains": ["acme.example"], "credentials": credentials},
+        {"id": "obs", "name": "Obs", "domains": ["obs.example"], "mode": "observe", "credentials": [watched]},
+    ]
+    policy = Policy(limits=LimitsPolicy.model_validate(limits))
+    folder = tmp_path_factory.mktemp("limited")
+    async with running(folder, customers=customers, policy=policy) as (gateway, hop, _):
+        yield gateway, hop
+
+
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("dialog", ALL, ids=lambda dialog: f"{dialog.file}: {dialog.title}")
+@pytest.mark.parametrize("dialog", [each for each in ALL if each.file == LIMITED], ids=lambda dialog: dialog.title)
+async def test_dialog_about_limits(dialog: Dialog, limited: tuple[Gateway, Smtpd]) -> None:
+    gateway, hop = limited
+    hop.forget()
+    await Player(gateway, hop).play(dialog)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "dialog", [each for each in ALL if each.file != LIMITED], ids=lambda dialog: f"{dialog.file}: {dialog.title}"
+)
 async def test_dialog(dialog: Dialog, up: tuple[Gateway, Smtpd]) -> None:
     gateway, hop = up
     if dialog.file == "ipv6" and not has_ipv6():

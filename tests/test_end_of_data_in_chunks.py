@@ -26,7 +26,7 @@ async def test_one_message_or_none(tmp_path: Path, user: str) -> None:
             for cut in range(len(HEAD) - 1, len(HEAD) + len(end) + 1):
                 before = len(hop.accepted)
                 await talk.ask("MAIL FROM:<ann@acme.example>")
-                await talk.ask("RCPT TO:<bob@recipient.example>")
+                await talk.ask("RCPT TO:<dan@acme.example>")
                 first, last = message[:cut], message[cut:]
                 talk.writer.write(b"BDAT %d\r\n%sBDAT %d LAST\r\n%s" % (len(first), first, len(last), last))
                 assert (await talk.reply()).startswith("250 2.0.0 ")
@@ -36,7 +36,7 @@ async def test_one_message_or_none(tmp_path: Path, user: str) -> None:
                 assert reply.startswith("554 5.6.0 " if bad else "250 2.0.0 "), (end, cut, reply)
                 assert len(hop.accepted) - before == (not bad)
                 if not bad:
-                    assert hop.accepted[-1].recipients == ("bob@recipient.example",)
+                    assert hop.accepted[-1].recipients == ("dan@acme.example",)
                     assert hop.accepted[-1].content.endswith(REST)
         assert not any("evil" in command for command in hop.commands)
         assert (await talk.ask("NOOP")) == "250 2.0.0 Ok"

@@ -131,7 +131,10 @@ def effective(settings: Settings, policy: Policy) -> str:
     """The configuration in force as TOML, secrets masked, and what is switched off."""
     off = sorted({rule.code for rule in RULES} - {bound.rule.code for bound in bind(policy)})
     actions = {rule.code: policy.actions.get(rule.code, rule.default).value for rule in RULES}
-    shown = {**_without_none(settings.shown()), "policy": {**policy.model_dump(mode="json"), "actions": actions}}
+    shown = {
+        **_without_none(settings.shown()),
+        "policy": {**policy.model_dump(mode="json", exclude_none=True), "actions": actions},
+    }
     lines = ["# effective configuration", tomlkit.dumps(shown).rstrip("\n"), f"# policy hash {policy.digest}"]
     lines.append(f"# switched off: {', '.join(off) or 'nothing'}")
     if not (settings.operator.mailbox and settings.operator.domains):

@@ -22,6 +22,7 @@ from gateway.http import (
     problems,
     relationships,
     suppressions,
+    usage,
 )
 from gateway.http.context import Context
 from gateway.http.limits import BodyLimit
@@ -46,6 +47,7 @@ _SECTIONS = (
     ("notices", "The wordings that people were shown. They are never changed."),
     ("parties", "In whose name a customer's mail is sent."),
     ("customers", "The operator's switch."),
+    ("limits", "What is used and left of sending limits."),
     ("audit", "What was decided and done."),
     ("health", "For balancers and Prometheus."),
 )
@@ -73,7 +75,7 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
     health.routes(app, gateway)
     customers.routes(app, gateway)
     # Before the paths that take an address, which may hold a slash.
-    for noun in (imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, audit):
+    for noun in (imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, usage, audit):
         noun.routes(app, context)
     return app
 

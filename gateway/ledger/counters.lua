@@ -1,13 +1,18 @@
 -- The counters of one hash tag, all at once. gateway/ledger/memory.py does the same; tests/test_contracts_ledger.py
 -- compares them.
 --
--- KEYS: one for each operation. ARGV: now (ms), process, lease (ms), then three for each operation: kind, a, b.
+-- KEYS: one for each operation. ARGV: now (ms; 0: this server's clock), process, lease (ms), then three for each
+-- operation: kind, a, b.
 --   hold  a: places this process holds now (not a change: said twice or late it does no harm). -> held by all
 --   add   a: amount, b: "<ms per one> <most>". -> level
 --   mark  a: ms. -> 1
 --   marked -> 1 or 0
 -- Every key expires by itself. Numbers come and go as text, because Redis cuts the fractions off.
 local now, process, lease = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
 
 local function hold(key, count)
   if tonumber(count) > 0 then

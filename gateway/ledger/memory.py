@@ -1,20 +1,27 @@
-"""The ledger of one process, in its memory. Bounded: of too many meters or marks, the one untouched longest goes."""
+"""The ledger of one process, in its memory, for as long as the process lives.
+
+Bounded: of too many meters or marks, the one untouched longest goes; what becomes of windows says `windows`.
+"""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take
+from gateway.ledger.windows import Windows
 
 MAX_KEYS = 100_000
 """Meters, and marks; places are as many as there are sessions."""
+MAX_COUNTERS = 250_000
+"""Counters with windows."""
 
 
 class MemoryLedger:
-    """Places, meters and marks in dictionaries."""
+    """Places, meters, marks and windows in dictionaries."""
 
     healthy = True
 
-    def __init__(self, clock: Callable[[], float], max_keys: int = MAX_KEYS) -> None:
+    def __init__(self, clock: Callable[[], float], max_keys: int = MAX_KEYS, max_counters: int = MAX_COUNTERS) -> None:
         """`clock` gives seconds since 1970."""
         self._clock, self._max_keys = clock, max_keys
         self.held: dict[str, int] = {}
@@ -23,6 +30,7 @@ class MemoryLedger:
         """Key -> (level, when)."""
         self._marks: OrderedDict[str, float] = OrderedDict()
         """Key -> when it expires."""
+        self._windows = Windows(max_counters)
 
     async def ask(self, *operations: Operation) -> list[float]:
         """The answers."""
@@ -32,6 +40,23 @@ class MemoryLedger:
         """Without answers."""
         for operation in operations:
             self.do(operation)
+
+    async def reserve(self, *charges: Charge) -> Reservation | Shortfall:
+        """Room for all, or for none."""
+        return self._windows.reserve(charges, self._now())
+
+    def settle(self, reservation: Reservation, kept: Sequence[int] | None = None) -> None:
+        """Count what passed, give back the rest."""
+        if reservation.open:
+            self._windows.settle(reservation, reservation.end(kept), self._now())
+
+    def release(self, reservation: Reservation) -> None:
+        """Give it all back."""
+        self.settle(reservation, [0] * len(reservation.charges))
+
+    async def usage(self, *charges: Charge) -> list[list[Use]]:
+        """How the windows stand."""
+        return self._windows.usage(charges, self._now())
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -60,6 +85,9 @@ class MemoryLedger:
                 return 1
             case Marked(key):
                 return float(self._marks.get(key, 0.0) > self._clock())
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)
 
     def _add(self, add: Add) -> float:
         now = self._clock()

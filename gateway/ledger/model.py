@@ -2,15 +2,19 @@
 
 A counter has a key and one kind; an operation on it is a value below and answers one number. There are two forms with
 one contract (tests/test_contracts_ledger.py): `memory` for one process, `redis` for several. Whoever counts says what
-is too much: the ledger refuses nothing.
+is too much.
 
 *Places* are held by sessions and given back, and those of a process that died return by themselves; a
-*meter* rises by what is added and drains with time; a *mark* is there until it expires.
+*meter* rises by what is added and drains with time; a *mark* is there until it expires. *Windows* have caps, and are
+charged: see `charges`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
+
+from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 
 VERSION = "1"
 """Of the keys and of what they hold: processes of two versions that differ in this count apart."""
@@ -71,6 +75,25 @@ class Ledger(Protocol):
         """Do them soon, in order with what is asked later; nobody waits."""
         ...
 
+    async def reserve(self, *charges: Charge) -> Reservation | Shortfall:
+        """Hold room for all of them, or for none."""
+        ...
+
+    def settle(self, reservation: Reservation, kept: Sequence[int] | None = None) -> None:
+        """Count now what passed, `kept` of each charge (None: all), and give back the rest; nobody waits.
+
+        Raises ValueError where more passed than was reserved. Does nothing for a reservation that has ended.
+        """
+        ...
+
+    def release(self, reservation: Reservation) -> None:
+        """Give it all back; nobody waits. Does nothing for a reservation that has ended."""
+        ...
+
+    async def usage(self, *charges: Charge) -> list[list[Use]]:
+        """How the windows of each charge stand, in the order of its caps; amounts do not matter."""
+        ...
+
     @property
     def healthy(self) -> bool:
         """Whether all processes count together now."""
@@ -93,6 +116,22 @@ def key(counter: str, kind: str, name: str, *more: str) -> str:
     cluster, counters about the same thing are on one server.
     """
     return f"postern:{VERSION}:{{{_joined((kind, name))}}}:{_joined((counter, *more))}"
+
+
+def tag_of(counter: str) -> str:
+    """A key up to the end of its hash tag: counters that have it in common are on one server of a cluster."""
+    return counter[: counter.index("}:")]
+
+
+def kind_of(counter: str) -> str:
+    """What the counter of a key is, whatever it is about: the key without names, such as `customer connections`."""
+    rest, parts = counter[len(f"postern:{VERSION}:{{") :], []
+    for end in (":", "}:", ""):
+        length, _, rest = rest.partition(":")
+        parts.append(rest[: int(length)])
+        rest = rest[int(length) :].removeprefix(end)
+    about, _, counted = parts
+    return f"{about} {counted}" + ("=" if "=" in rest else "")
 
 
 def _joined(parts: tuple[str, ...]) -> str:

@@ -1,40 +1,37 @@
 """The ledger of several processes, in Redis.
 
-What is asked and told within one turn of the event loop travels in one round trip, each hash tag as one call of
-`counters.lua`; while a round trip is under way the next one gathers. Each is bounded by TIMEOUT, and after one that
-failed nobody waits for Redis again until it has answered a probe: this process then goes by what it has counted
-itself, times the number of processes. Overshoot meanwhile: of N places, the P processes together hand out N + P - 1 at
-most (each always has one to give), beside those that were held before.
+What is asked and told within one turn of the event loop travels in one round trip, as one call of `counters.lua` and
+one of `windows.lua`; on a cluster, as one for each hash tag, in the order of their names. While a round trip is under
+way the next one gathers. Each is bounded by TIMEOUT,
+and after one that failed nobody waits for Redis again until it has answered a probe: this process then goes by what it
+has counted itself, times the number of processes. Overshoot meanwhile: of N places, the P processes together hand out
+N + P - 1 at most (each always has one to give), beside those that were held before; of windows see `alone`.
 
 Places are declared as "this process holds n", not as plus and minus one. So a call whose outcome is unknown, or a
 Redis that lost its memory, is put right by the next declaration; all are repeated every RENEW seconds, and those of a
-process that died expire after LEASE. Nodes' clocks may differ by less than LEASE - RENEW.
+process that died expire after LEASE; what it had reserved in windows counts as passed then. Time is that of the server
+that holds the key: the nodes' clocks may differ.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
-from hashlib import sha1
-from importlib.resources import files
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
-
+from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
+from gateway.ledger.charging import Charging, message
+from gateway.ledger.charging import Operation as Charged
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take, key
+from gateway.ledger.server import Call, Script, Server
 
-TIMEOUT = 0.25
-"""Seconds that one round trip may take, connecting included."""
 LEASE = 60.0
 RENEW = 20.0
 PROBE = 1.0
 """Seconds between two probes while Redis is away."""
 _COMPLAIN = 60.0
-"""Seconds between two alarms about one absence."""
+"""Seconds between two alarms."""
 _MOST = 2000
 """Operations that wait for the next round trip; beyond that the answer is this process's own, and renewing the leases
 tells Redis."""
@@ -42,8 +39,7 @@ _RENEWED_AT_ONCE = 100
 """Leases renewed in one round trip, so that what is asked meanwhile waits a few milliseconds."""
 _FAILURES = (Exception,)
 """Whatever the library raises: who waits must have an answer."""
-_SCRIPT = files("gateway.ledger").joinpath("counters.lua").read_text()
-_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_COUNTERS, _WINDOWS = Script.of("counters.lua"), Script.of("windows.lua")
 
 
 class _Call(NamedTuple):
@@ -62,25 +58,30 @@ _PROBE = _Call(key("probe", "ledger", ""), "marked", "", "", 0, None)
 
 
 class RedisLedger:
-    """Places, meters and marks of all processes that share a Redis."""
+    """Places, meters, marks and windows of all processes that share a Redis."""
 
     def __init__(
-        self, url: str, *, processes: int, clock: Callable[[], float], alarm: Callable[[str, str], None]
+        self,
+        url: str,
+        *,
+        processes: int,
+        clock: Callable[[], float],
+        alarm: Callable[[str, str], None],
+        tell_time: bool = False,
     ) -> None:
-        """`processes` share it, on all nodes; `clock` gives seconds since 1970; `alarm` is `Metrics.alarm`."""
-        self._client = Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            decode_responses=True,
-        )
-        self._processes, self._clock, self._alarm = processes, clock, alarm
+        """`processes` share it, on all nodes; `clock` gives seconds since 1970; `alarm` is `Metrics.alarm`.
+
+        With `tell_time` the scripts go by `clock` and not by the server's own: for tests that move it.
+        """
+        self._server = Server(url)
+        self._processes, self._clock, self._alarm, self._tell_time = processes, clock, alarm, tell_time
         self._process = secrets.token_hex(8)
         self._own = MemoryLedger(clock)
         """What this process has counted itself: the truth about its own places, and what it goes by alone."""
         self._calls: list[_Call] = []
+        self._charged: list[Charged] = []
+        self._charging = Charging(processes, self._now, self._charge, self._server.spread)
+        self._identity: frozenset[str] = frozenset()
         self._sending: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._up = True
@@ -107,7 +108,7 @@ class RedisLedger:
         await self._declare(held)
         if self._sending is not None:
             await asyncio.wait((self._sending,))
-        await self._client.aclose()
+        await self._server.close()
 
     async def ask(self, *operations: Operation) -> list[float]:
         """The answers of all processes together; within 2 * TIMEOUT those of this one, scaled."""
@@ -126,16 +127,38 @@ class RedisLedger:
             instead = self._alone(operation)
             self._queue(self._as_call(operation, instead, None))
 
+    async def reserve(self, *charges: Charge) -> Reservation | Shortfall:
+        """Room for all, or for none; within 2 * TIMEOUT, of this process's share while Redis is away."""
+        return await self._charging.reserve(charges)
+
+    def settle(self, reservation: Reservation, kept: Sequence[int] | None = None) -> None:
+        """Count what passed, give back the rest."""
+        self._charging.settle(reservation, kept)
+
+    def release(self, reservation: Reservation) -> None:
+        """Give it all back."""
+        self._charging.settle(reservation, [0] * len(reservation.charges))
+
+    async def usage(self, *charges: Charge) -> list[list[Use]]:
+        """How the windows stand, as far as this process knows while Redis is away."""
+        return await self._charging.usage(charges)
+
     async def keep(self) -> None:
-        """Renew the leases; when Redis was away, find out whether it is back."""
-        if not self._up:
+        """Renew the leases; when Redis was away, find out whether it is back, and tell it what was done meanwhile."""
+        forgotten = False
+        if not self._up or not self._identity:
             try:
-                await self._send([_PROBE])
+                identity = await self._server.identity()
             except _FAILURES as error:
                 self._down(error)
                 return
-            self._up, self._complained = True, None
+            forgotten = bool(self._identity - identity)
+            self._identity, self._up = identity, True
+        self._charging.recover(forgotten)
+        self._charging.renew()
         await self._declare(list(self._own.held))
+        while self._up and self._charging.waiting:
+            await self._declare([])
 
     async def _declare(self, held: list[str]) -> None:
         """Tell how many places this process holds at these keys; returns when Redis has heard it."""
@@ -175,28 +198,33 @@ class RedisLedger:
         return _Call(held, "hold", str(self._own.held.get(held, 0)), "", 0, None)
 
     def _queue(self, call: _Call) -> None:
-        if not self._up or len(self._calls) >= _MOST:
+        if not self._room():
             if call.answer is not None:
                 call.answer.set_result(call.instead)
             return
         self._calls.append(call)
+
+    def _charge(self, operation: Charged) -> bool:
+        if not self._room():
+            return False
+        self._charged.append(operation)
+        return True
+
+    def _room(self) -> bool:
+        """Whether one more operation may wait for the next round trip, which then is made."""
+        if not self._up or len(self._calls) + len(self._charged) >= _MOST:
+            return False
         if self._sending is None:
             # It begins when this turn of the loop is over, and finds all that was asked in it.
             self._sending = asyncio.get_running_loop().create_task(self._send_all())
+        return True
 
     async def _send_all(self) -> None:
         try:
-            while self._calls:
+            while self._calls or self._charged:
                 batch, self._calls = self._calls, []
-                answers = [call.instead for call in batch]
-                if self._up:
-                    try:
-                        answers = await self._send(batch)
-                    except _FAILURES as error:
-                        self._down(error)
-                for call, answer in zip(batch, answers, strict=True):
-                    if call.answer is not None and not call.answer.done():
-                        call.answer.set_result(answer)
+                charged, self._charged = [*(self._charging.first() if self._up else ()), *self._charged], []
+                await self._send(batch, charged)
         finally:
             self._sending = None
 
@@ -208,31 +236,30 @@ class RedisLedger:
             self._complained = now
             self._alarm("ledger", f"Redis: {why}; counting alone, each of {self._processes} processes its share")
 
-    async def _send(self, calls: list[_Call]) -> list[float]:
-        """One round trip, two where Redis does not know the script yet; raises RedisError, OSError, TimeoutError."""
-        tags: dict[str, list[int]] = {}
-        for at, call in enumerate(calls):
-            tags.setdefault(call.key[: call.key.index("}:")], []).append(at)
-        groups = list(tags.values())
-        answers = [0.0] * len(calls)
-        async with asyncio.timeout(TIMEOUT):
-            replies = await self._run(("EVALSHA", _SHA), calls, groups)
-            unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-            if unknown:
-                again = await self._run(("EVAL", _SCRIPT), calls, [groups[at] for at in unknown])
-                for at, reply in zip(unknown, again, strict=True):
-                    replies[at] = reply
-        for group, reply in zip(groups, replies, strict=True):
-            if isinstance(reply, Exception):
-                raise reply
-            for at, answer in zip(group, cast(list[str], reply), strict=True):
-                answers[at] = float(answer)
-        return answers
+    async def _send(self, batch: list[_Call], charged: list[Charged]) -> None:
+        """One round trip; everybody has an answer after it."""
+        places = self._server.bundles(batch, lambda call: call.key)
+        windows = self._server.bundles(charged, lambda operation: operation.charges[0].key)
+        now = f"{self._now():.0f}" if self._tell_time else "0"
+        calls = [Call(_COUNTERS, [call.key for call in group], self._arguments(now, group)) for group in places]
+        for operations in windows:
+            keys, argument = message(int(now), self._process, int(LEASE * 1000), operations)
+            calls.append(Call(_WINDOWS, keys, [argument]))
+        replies: list[list[bytes]] | list[None] = [None] * len(calls)
+        if self._up:
+            try:
+                replies = await self._server.run(calls)
+            except _FAILURES as error:
+                self._down(error)
+        for group, reply in zip(places, replies, strict=False):
+            for at, call in enumerate(group):
+                if call.answer is not None and not call.answer.done():
+                    call.answer.set_result(call.instead if reply is None else float(reply[at]))
+        for operations, answer in zip(windows, replies[len(places) :], strict=True):
+            self._charging.answered(operations, cast(bytes | None, answer))
 
-    async def _run(self, script: tuple[str, str], calls: list[_Call], groups: list[list[int]]) -> list[Any]:
-        head = (f"{self._clock() * 1000:.0f}", self._process, f"{LEASE * 1000:.0f}")
-        async with self._client.pipeline(transaction=False) as pipe:
-            for group in groups:
-                arguments = [part for at in group for part in calls[at][1:4]]
-                pipe.execute_command(*script, len(group), *(calls[at].key for at in group), *head, *arguments)
-            return await pipe.execute(raise_on_error=False)
+    def _arguments(self, now: str, calls: Sequence[_Call]) -> list[str]:
+        return [now, self._process, f"{LEASE * 1000:.0f}", *(part for call in calls for part in call[1:4])]
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)

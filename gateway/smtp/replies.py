@@ -79,10 +79,10 @@ class Refusal:
     doc: str
     fix: str
 
-    def finding(self, evidence: str) -> Finding:
-        """As a finding for the record."""
+    def finding(self, evidence: str, reply: Reply | None = None) -> Finding:
+        """As a finding for the record; `reply` where it says more than the refusal's own."""
         action = Action.REJECT if self.reply.code >= 500 else Action.DEFER
-        return Finding(self.code, self.clause, action, evidence, self.reply, self.fix)
+        return Finding(self.code, self.clause, action, evidence, reply or self.reply, self.fix)
 
 
 AUTH_REQUIRED = Refusal(
@@ -146,9 +146,40 @@ NEXT_HOP = Refusal(
     "The next hop refused this recipient or message; its reply stands in the record.",
     "Read the reply; it is about the recipient's address or mailbox, or the message.",
 )  # fmt: skip
+QUOTA = Refusal(
+    "QUOTA", "MP-1d", Reply(450, "4.7.0", "Limit of this account reached"),
+    "A customer, credential, stream, client address or reverse-path sends no more than policy lets it (R-167); what "
+    "follows in the reply is the limit, and when there is room again.",
+    "Leave it in the queue: it passes when there is room. Ask the operator for a higher limit, or send more slowly.",
+)  # fmt: skip
+QUOTA_HARD = Refusal(
+    "QUOTA-HARD", "MP-1d", Reply(550, "5.7.0", "Limit of this account reached for good"),
+    "The same for a limit that the operator has marked as hard.",
+    "Ask the operator for a higher limit.",
+)  # fmt: skip
+QUOTA_REPORTS = Refusal(
+    "QUOTA-REPORTS", "MP-1d", Reply(450, "4.7.0", "Limit of reports reached"),
+    "Bounces and other mail under the null reverse-path have limits of their own, and count against no sender.",
+    "Refuse unwanted mail when it comes in, instead of accepting and bouncing it.",
+)  # fmt: skip
+QUOTA_GATEWAY = Refusal(
+    "QUOTA-GATEWAY", "MP-1d", Reply(450, "4.7.0", "Limit of this gateway reached"),
+    "The operator has limited what passes the gateway, whoever sends it.",
+    "Leave it in the queue: it passes when there is room.",
+)  # fmt: skip
+FLOOD_RECIPIENT = Refusal(
+    "FLOOD-RCPT", "MOD-2.1b", Reply(450, "4.7.28", "Too many messages to this recipient"),
+    "One mailbox gets no more than so many messages, from one customer and from all together (R-168): a mail bomb.",
+    "Look for what sends so much to one address; the operator can exempt journals, archives and alert boxes.",
+)  # fmt: skip
+FLOOD_DOMAIN = Refusal(
+    "FLOOD-DOMAIN", "MOD-2.1b", Reply(450, "4.7.0", "Too many messages to this domain"),
+    "One domain gets no more than so many messages from all customers together.",
+    "Leave it in the queue: it passes when there is room.",
+)  # fmt: skip
 REFUSALS = (
     AUTH_REQUIRED, RELAY, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, EIGHT_BIT, LOOP, MIME_BOUNDS,
-    NEXT_HOP,
+    QUOTA, QUOTA_HARD, QUOTA_REPORTS, QUOTA_GATEWAY, FLOOD_RECIPIENT, FLOOD_DOMAIN, NEXT_HOP,
 )  # fmt: skip
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from config.settings import Listener
 from filters.model import Reply
+from gateway.client import Client
 from gateway.directory import Identity
 from gateway.smtp import replies
 from gateway.smtp.admission import Place
@@ -29,7 +30,7 @@ from gateway.smtp.wire import (
     parse_path,
     split_command,
 )
-from gateway.transaction import Client, Transaction
+from gateway.transaction import Transaction
 
 log = logging.getLogger("postern.smtp")
 

@@ -63,7 +63,7 @@ async def opened(port: int, source: str, name: bytes) -> Client:
     client = await connect(port, source)
     await ask(client, b"EHLO c.example\r\n")
     await ask(client, b"MAIL FROM:<a@%s.example>\r\n" % name)
-    await ask(client, b"RCPT TO:<b@recipient.example>\r\n")
+    await ask(client, b"RCPT TO:<b@%s.example>\r\n" % name)
     await ask(client, b"DATA\r\n")
     return client
 
@@ -74,7 +74,8 @@ async def send_often(port: int, source: str, name: bytes, pause: float, until: f
     await ask(client, b"EHLO c.example\r\n")
     while time.monotonic() < until:
         begun = time.monotonic()
-        for line in (b"MAIL FROM:<a@%s.example>\r\n" % name, b"RCPT TO:<b@recipient.example>\r\n", b"DATA\r\n"):
+        envelope = b"MAIL FROM:<a@%s.example>\r\n" % name, b"RCPT TO:<b@%s.example>\r\n" % name
+        for line in (*envelope, b"DATA\r\n"):
             await ask(client, line)
         if not (await ask(client, SMALL % (b"a@%s.example" % name))).startswith(b"250 "):
             took.append(float("inf"))

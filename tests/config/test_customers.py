@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from config.customers import Bulk, Credential, Customer, CustomersFile, Executive, Limits, Standing, load_customers
+from config.customers import Bulk, Credential, Customer, CustomersFile, Executive, Standing, load_customers
 from config.files import ConfigError
+from config.limits import Limits
 from config.policy import Action
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21l$QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY"
@@ -60,7 +61,7 @@ def test_the_design_s_example_is_taken_whole(tmp_path: Path) -> None:
     assert acme.limits == Limits(recipients_per_hour=5000)
     assert acme.bulk == Bulk()
     assert acme.actions == {"HDR-DATE": Action.OBSERVE}
-    assert acme.recorded_only == ("unsubscribe_hosts", "limits")
+    assert acme.recorded_only == ("unsubscribe_hosts",)
 
 
 def test_little_needs_to_be_said(tmp_path: Path) -> None:
@@ -77,6 +78,10 @@ def test_little_needs_to_be_said(tmp_path: Path) -> None:
         ("customers = []", "customers: "),
         (SMALL + 'domain = "x.example"', "customers[0].domain: unknown key; did you mean 'domains'?"),
         (SMALL + "[customers.limits]\nmessages_per_huor = 1", "did you mean 'messages_per_hour'?"),
+        (
+            SMALL + "[customers.limits]\nmessages_per_hour = 5\nhard = ['messages_per_huor']",
+            "customers[0].limits: hard: no limit 'messages_per_huor'; did you mean 'messages_per_hour'?",
+        ),
         (SMALL + "[customers.limits]\nmessages_per_hour = -1", "customers[0].limits.messages_per_hour: "),
         (SMALL.replace('"acme"', '"Acme Ltd"'), "customers[0].id: "),
         (SMALL.replace('"Acme"', r'"Acme\nReceived: x"'), "customers[0].name: must be printable text on one line"),

@@ -91,9 +91,11 @@ def test_what_is_shown_holds_no_password(file: Path) -> None:
     file.write_text(DESIGN.replace('url = "memory://"', 'url = "rediss://:hunter2@redis.example:6380/0"'))
     assert load_settings(file).shown()["ledger"]["url"] == "rediss://:***@redis.example:6380/0"
     assert "hunter2" not in repr(load_settings(file))
+    file.write_text(DESIGN.replace('url = "memory://"', 'url = "redis+cluster://us:hunter2@a.example:1,b.example:2"'))
+    assert load_settings(file).shown()["ledger"]["url"] == "redis+cluster://us:***@a.example:1,b.example:2"
 
 
-@pytest.mark.parametrize("wrong", ["memory", "memory://x", "redis://", "redis+cluster://a:1", "redis://a?password=b"])
+@pytest.mark.parametrize("wrong", ["memory", "memory://x", "redis://", "redis+cluster://", "redis://a?password=b"])
 def test_a_ledger_that_this_version_cannot_keep_is_refused(file: Path, wrong: str) -> None:
     file.write_text(DESIGN.replace('url = "memory://"', f'url = "{wrong}"'))
     with pytest.raises(ConfigError, match=r"ledger\.url: .*redis://"):

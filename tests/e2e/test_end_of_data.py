@@ -23,7 +23,7 @@ from tests.rig.talk import Talk
 
 END = b"\r\n.\r\n"
 HEADER = b"From: nan@nets.example\r\nSubject: one\r\n\r\n"
-ENVELOPE = b"MAIL FROM:<nan@nets.example>\r\nRCPT TO:<bob@recipient.example>\r\n"
+ENVELOPE = b"MAIL FROM:<nan@nets.example>\r\nRCPT TO:<bob@nets.example>\r\n"
 HIDDEN = (b"MAIL FROM:<eve@evil.example>", b"RCPT TO:<victim@recipient.example>", b"DATA", b"From: eve@evil.example")
 
 LINE_ENDS = (b"\n", b"\r", b"\r\n", b"\n\r", b"\r\r", b"\n\n", b"\r\r\n", b"\r\n\r")
@@ -148,7 +148,7 @@ async def play(stage: Stage, send: Send, parts: Sequence[bytes]) -> str:
     assert len(arrived) == (1 if reply.startswith("250 ") else 0), (reply, parts)
     for message in arrived:
         assert message.reverse_path.startswith("<nan@nets.example>")
-        assert message.recipients == ("bob@recipient.example",)
+        assert message.recipients == ("bob@nets.example",)
     return reply
 
 

@@ -21,7 +21,7 @@ from tests.rig.smtp_client import Client, send
 from tests.rig.smtpd import STALL, Smtpd
 from tests.rig.workers import kill, served, wait_gone, workers_of
 
-ENVELOPE = ("ann@nets.example", "bob@recipient.example")
+ENVELOPE = ("ann@nets.example", "bob@nets.example")
 COUNT = 400
 KILLS = ((60, "worker-1"), (160, "worker-2"), (260, "worker-1"))
 """Once so many messages have arrived, this one is killed."""

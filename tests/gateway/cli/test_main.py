@@ -14,6 +14,7 @@ GROUPS = {
     "lists": ("list", "show", "add", "lower"),
     "notices": ("add", "list", "show"),
     "domains": ("add", "list", "check", "remove"),
+    "limits": ("show",),
     "parties": ("list", "show", "add"),
     "consent": (
         "import", "show", "withdraw", "export", "erase", "verify", "check", "proof", "formats", "suppress", "lift",

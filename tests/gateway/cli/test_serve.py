@@ -233,3 +233,4 @@ def test_the_configuration_is_shown_without_secrets(installation: Installation) 
     assert shown["registry"]["url"] == "postgresql://postern:***@db.example/x"
     assert shown["policy"]["actions"]["HDR-DATE"] == "off"
     assert shown["policy"]["actions"]["HDR-FROM"] == "reject"
+    assert shown["policy"]["limits"]["recipient_by_customer"] == {"messages_per_hour": 200, "hard": []}

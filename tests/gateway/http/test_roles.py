@@ -78,6 +78,7 @@ TABLE = {
     ("GET", f"{C}/notices"): readers(),
     ("GET", f"{C}/notices/{{notice}}"): readers(),
     ("POST", f"{C}/notices"): writers(201, json={"id": "signup-3", "text": "I want the newsletter."}),
+    ("GET", f"{C}/limits"): readers(),
     ("GET", f"{C}/parties"): readers(),
     ("PUT", f"{C}/parties/{{party}}"): writers(json={"name": "Garden", "email": "garden@acme.example"}),
 }

@@ -1,8 +1,8 @@
-"""What counts as one address."""
+"""What counts as one address, and the kinds of counters."""
 
 import pytest
 
-from gateway.ledger.model import address_group
+from gateway.ledger.model import address_group, key, kind_of
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,16 @@ from gateway.ledger.model import address_group
 )
 def test_an_ipv6_network_of_64_bits_is_one_address(address: str, group: str) -> None:
     assert address_group(address) == group
+
+
+@pytest.mark.parametrize(
+    ("counter", "kind"),
+    [
+        (key("connections", "customer", "acme"), "customer connections"),
+        (key("messages", "sender", "a}:1:b@acme.example", "x"), "sender messages"),
+        (key("messages", "recipient", "") + "=acme", "recipient messages="),
+        (key("messages", "recipient", "a=b"), "recipient messages"),
+    ],
+)
+def test_the_kind_of_a_counter_is_its_key_without_names(counter: str, kind: str) -> None:
+    assert kind_of(counter) == kind

@@ -1,0 +1,118 @@
+"""`postern limits`: how the limits of a customer stand."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Any, TextIO
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import click
+
+from config.customers import Customer
+from config.limits import LimitsPolicy
+from config.settings import Settings
+from gateway.cli.context import (
+    checked_policy,
+    config_option,
+    fail,
+    json_option,
+    known_customer,
+    open_stores,
+    show,
+    utc_now,
+)
+from gateway.usage import LedgerAway, Window, windows
+
+_SECONDS = 10.0
+_COLUMNS = ("scope", "name", "measure", "window", "cap", "used", "room", "reset", "hard")
+_MOST = 16 * 1024 * 1024
+
+
+@click.group("limits")
+def command() -> None:
+    """Show what is used and what is left of sending limits."""
+
+
+@command.command("show")
+@click.argument("customer", metavar="ID")
+@click.option(
+    "--token-file",
+    type=click.File(),
+    default=None,
+    help="A token of `postern token create`, `-` for stdin; needed where the ledger is in the gateway's memory.",
+)
+@config_option
+@json_option
+def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json: bool) -> None:
+    """Show the limits of one customer, of its reports, streams and credentials: used, room, and reset.
+
+    `reset` is the number of seconds until there is room for one more, `never` where the limit is 0. With the ledger in
+    Redis it is asked itself. With memory:// the figures are in the gateway that runs, which is asked over HTTP.
+
+    \b
+    Example: postern token create --role auditor | tail -n 1 > auditor.token
+             postern limits show acme --token-file auditor.token
+    """
+    stored = known_customer(open_stores(settings), customer)
+    rows: list[dict[str, Any]]
+    if settings.ledger.url.get_secret_value() != "memory://":
+        try:
+            found = asyncio.run(_of_redis(settings, checked_policy(settings).limits, stored.customer))
+        except LedgerAway as error:
+            fail(str(error), 2)
+        rows = [asdict(each) for each in found]
+    elif token_file is None:
+        fail(
+            "the ledger is memory://, so the figures are in the gateway that runs: give --token-file FILE, with what "
+            "`postern token create --role auditor | tail -n 1` prints",
+            2,
+        )
+    else:
+        rows = _of_gateway(settings.http.address, customer, token_file.read().strip())
+    if as_json:
+        click.echo(json.dumps({"customer": customer, "limits": rows}, indent=2))
+        return
+    if not rows:
+        click.echo(f"no limits are set for customer {customer!r}", err=True)
+    told = [
+        row | {"reset": "never" if row["reset"] is None else row["reset"], "hard": "yes" if row["hard"] else ""}
+        for row in rows
+    ]
+    show(told, False, _COLUMNS)
+
+
+async def _of_redis(settings: Settings, policy: LimitsPolicy, customer: Customer) -> list[Window]:
+    # Imported here because its library costs a tenth of a second.
+    from gateway.ledger.redis import RedisLedger
+
+    ledger = RedisLedger(
+        settings.ledger.url.get_secret_value(),
+        processes=settings.ledger.nodes,
+        clock=lambda: utc_now().timestamp(),
+        alarm=lambda part, text: None,
+    )
+    try:
+        return await windows(ledger, policy, customer)
+    finally:
+        await ledger.close()
+
+
+def _of_gateway(address: str, customer: str, token: str) -> list[dict[str, Any]]:
+    if not token.isascii() or not token.isprintable():
+        fail("--token-file: holds no token", 2)
+    url = f"http://{address}/api/v1/customers/{quote(customer, safe='')}/limits"
+    try:
+        with urlopen(Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=_SECONDS) as answer:
+            rows: list[dict[str, Any]] = json.loads(answer.read(_MOST))["limits"]
+            return rows
+    except HTTPError as error:
+        try:
+            why = str(json.loads(error.read(_MOST))["detail"])
+        except (ValueError, KeyError, TypeError):
+            why = error.reason
+        fail(f"{url}: {error.code}: {why}", 1 if error.code == 404 else 2)
+    except (URLError, TimeoutError, ValueError, KeyError, ConnectionError) as error:
+        why = str(getattr(error, "reason", error))
+        fail(f"{url}: no answer of a gateway: {why}; is `postern serve` running with these settings?", 2)

@@ -1,0 +1,126 @@
+"""The way to Redis, or to a Redis Cluster: scripts, a batch in one round trip."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+
+from gateway.ledger.model import tag_of
+
+TIMEOUT = 1.0
+"""Seconds that one round trip may take, connecting included. A busy machine is no reason to count alone."""
+
+_LOOK = 5.0
+"""Seconds to find out whether they are there, for which nobody waits."""
+AT_ONCE = 200
+"""Operations in one call: other clients of the server wait a few milliseconds for it."""
+_T = TypeVar("_T")
+
+
+class Script(NamedTuple):
+    """A Lua file."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def of(cls, name: str) -> "Script":
+        """The file of that name beside this one."""
+        text = files("gateway.ledger").joinpath(name).read_text()
+        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class Call(NamedTuple):
+    """One run of a script."""
+
+    script: Script
+    keys: Sequence[str]
+    arguments: Sequence[str | bytes]
+
+
+class Server:
+    """A Redis (`redis://`, `rediss://`) or a cluster (`redis+cluster://`, `rediss+cluster://`: hosts with commas)."""
+
+    def __init__(self, url: str) -> None:
+        options: dict[str, Any] = {
+            "socket_timeout": TIMEOUT,
+            "socket_connect_timeout": TIMEOUT,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        }
+        scheme = url.partition("://")[0]
+        self.client: Redis | RedisCluster
+        if scheme.endswith("+cluster"):
+            place, at, hosts = urlsplit(url).netloc.rpartition("@")
+            first, *others = hosts.split(",")
+            more = [urlsplit(f"//{each}") for each in others]
+            nodes = [ClusterNode(each.hostname or "", each.port or 6379) for each in more]
+            one = f"{scheme.removesuffix('+cluster')}://{place}{at}{first}"
+            self.client = RedisCluster.from_url(one, startup_nodes=nodes or None, **options)
+        else:
+            self.client = Redis.from_url(url, **options)
+
+    @property
+    def spread(self) -> bool:
+        """Whether the keys of a call must share a hash tag; else one server has them all."""
+        return isinstance(self.client, RedisCluster)
+
+    def bundles(self, items: Sequence[_T], key: Callable[[_T], str]) -> list[Sequence[_T]]:
+        """What may go as one call each, in the order of the hash tags' names; `key` gives one key of an item."""
+        if not self.spread:
+            return [items[at : at + AT_ONCE] for at in range(0, len(items), AT_ONCE)]
+        tags: dict[str, list[_T]] = {}
+        for item in items:
+            tags.setdefault(tag_of(key(item)), []).append(item)
+        return [tags[tag] for tag in sorted(tags)]
+
+    async def run(self, calls: Sequence[Call]) -> list[Any]:
+        """The scripts' answers, in one round trip, two where Redis does not know a script yet.
+
+        Raises RedisError, OSError, TimeoutError, and whatever else the library does; it is not known then which ran.
+        """
+        async with asyncio.timeout(TIMEOUT):
+            replies = await self._run(calls, [("EVALSHA", call.script.sha) for call in calls])
+            unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+            if unknown:
+                missed = [calls[at] for at in unknown]
+                again = await self._run(missed, [("EVAL", call.script.text) for call in missed])
+                for at, reply in zip(unknown, again, strict=True):
+                    replies[at] = reply
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    async def identity(self) -> frozenset[str]:
+        """The runs of the servers: another answer means that one began anew, and may have forgotten.
+
+        Asks where the servers of a cluster are, too. Raises as `run`.
+        """
+        async with asyncio.timeout(_LOOK):
+            if isinstance(self.client, Redis):
+                return frozenset((str((await self.client.info("server"))["run_id"]),))
+            await self.client.aclose()
+            await self.client.initialize()
+            found = await self.client.info("server", target_nodes=RedisCluster.PRIMARIES)
+            each = found.values() if "run_id" not in found else (found,)
+            return frozenset(str(server["run_id"]) for server in each)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+    async def _run(self, calls: Sequence[Call], heads: Sequence[tuple[str, str]]) -> list[Any]:
+        pipe: Any = self.client.pipeline() if self.spread else self.client.pipeline(transaction=False)
+        async with pipe:
+            for call, head in zip(calls, heads, strict=True):
+                pipe.execute_command(*head, len(call.keys), *call.keys, *call.arguments)
+            return list(await pipe.execute(raise_on_error=False))

@@ -1,0 +1,56 @@
+"""Usage: how the limits of a customer stand."""
+
+from dataclasses import dataclass
+from math import ceil, isfinite
+
+from config.customers import Customer
+from config.limits import LimitsPolicy
+from gateway.ledger.model import Ledger
+from gateway.limits import standing
+
+
+class LedgerAway(Exception):
+    """The processes do not count together now, so nobody knows how the limits stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One limit in one window."""
+
+    scope: str
+    """`customer`, `report`, `stream` or `credential`."""
+    name: str
+    """Which customer, stream or credential."""
+    measure: str
+    window: str
+    """`minute`, `hour`, `day` or `30_days`."""
+    cap: int
+    hard: bool
+    used: int
+    """Passed in the window, or under way now."""
+    room: int
+    reset: int | None
+    """Seconds until there is room for one more: 0 is now, None never as long as the cap stands."""
+
+
+async def windows(ledger: Ledger, policy: LimitsPolicy, customer: Customer) -> list[Window]:
+    """The limits of a customer, of its reports, streams and credentials; raises LedgerAway."""
+    limits = standing(policy, customer)
+    uses = await ledger.usage(*(limit.charge(1) for limit in limits)) if limits else []
+    if not ledger.healthy:
+        raise LedgerAway("the ledger does not answer: how the limits stand is not known; look at its Redis")
+    return [
+        Window(
+            scope=limit.scope,
+            name=limit.name,
+            measure=limit.measure,
+            window=cap.window,
+            cap=cap.most,
+            hard=cap.hard,
+            used=use.used,
+            room=max(0, cap.most - use.used),
+            reset=ceil(use.seconds) if isfinite(use.seconds) else None,
+        )
+        for limit, found in zip(limits, uses, strict=True)
+        for cap, use in zip(limit.caps, found, strict=True)
+    ]
