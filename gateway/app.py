@@ -143,7 +143,7 @@ class Gateway:
         self.hops = {hop.name: self.make_hop(hop) for hop in self.settings.next_hops}
         stack.push_async_callback(self.ledger.close)
         await self.ledger.open()
-        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
+        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time, self.clock)
         stack.callback(authenticator.close)
         self.vouching = Vouching.asking(self.settings.dns, loop.time)
         stack.callback(self.vouching.close)

@@ -53,6 +53,7 @@ def gather(
         holders=house.holders,
         held=house.held,
         smtputf8=smtputf8,
+        exemptions=identity.entry.exemptions,
     )
 
 

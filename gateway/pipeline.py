@@ -5,7 +5,7 @@ Theory of operation
 Postern has no queue. A client's transaction and the next hop's run in step:
 
     client                Postern                                  next hop
-    MAIL FROM      ->     who is this now; suspended; MAIL rules   (nothing yet)
+    MAIL FROM      ->     who is this now; stopped; MAIL rules     (nothing yet)
     RCPT TO        ->     opened with the first recipient     ->   MAIL, RCPT
                    <-     the worse of our answer and its     <-   250 / 4xx / 5xx
     DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
@@ -35,7 +35,7 @@ from datetime import datetime
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from filters.engine import evaluate
-from filters.model import Finding, Outcome, Phase, Reply, Verdict
+from filters.model import Finding, Phase, Reply
 from gateway.audit.journal import Journal
 from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity
@@ -44,7 +44,7 @@ from gateway.metrics import Metrics
 from gateway.names import DomainNames
 from gateway.nexthop import NextHop
 from gateway.repeats import Repeats
-from gateway.smtp import parameters, replies
+from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Client, Transaction
@@ -106,7 +106,7 @@ class Pipeline:
     async def begin(self, client: Client, identity: Identity, path: Path) -> Transaction | Reply:
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""
         now = self.clock()
-        current = self.directory.renewed(identity)
+        current = self.directory.renewed(identity, now)
         if current is None:
             return replies.CREDENTIAL_CHANGED
         wrong = self._wrong_parameter(client, path)
@@ -118,10 +118,12 @@ class Pipeline:
             refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
             if self.desk.open and _declared(path) <= MAX_BYTES:
                 return Visit(self, client, current, path, now, refused)
+        elif current.lock is not None:
+            refused = refusals.of_lock(current.lock)
         elif (size := _declared(path)) > self.size_limit:
             refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
         if refused:
-            return await transaction.refuse("mail", Verdict(Outcome.REJECT, (refused,), refused))
+            return await transaction.refuse("mail", refusals.verdict(refused))
         if transaction.hop is None:
             self.metrics.alarm("next_hop_unknown", f"customer {current.entry.customer.id} names an unknown next hop")
             return replies.INTERNAL

@@ -200,11 +200,11 @@ class Transaction:
         pipeline = self._pipeline
         if body.fault == "room":
             return _Decided(replies.NO_ROOM)
-        current = pipeline.directory.renewed(self._identity)
+        current = pipeline.directory.renewed(self._identity, pipeline.clock())
         message = EMPTY if body.fault else Message(body.view())
         refused = self._edge_refusal(body, message, current)
         if refused:
-            verdict = Verdict(Outcome.REJECT, (refused,), refused)
+            verdict = refusals.verdict(refused)
             if refused.code == replies.HEADER_SIZE.code:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
@@ -271,8 +271,7 @@ class Transaction:
             if address in verdict.refused:
                 by_finding.setdefault(verdict.refused[address], []).append(address)
         for found, addresses in by_finding.items():
-            outcome = Outcome.REJECT if found.reply.code >= 500 else Outcome.DEFER
-            refusal = Verdict(outcome, (found,), found)
+            refusal = refusals.verdict(found)
             reply = found.reply.with_reference(self.reference)
             await self._pipeline.journal.append(
                 self._decision("data", refusal, reply, body, message, recipients=addresses)
@@ -286,6 +285,8 @@ class Transaction:
         suspended = current is not None and current.entry.standing.status == "suspended"
         if suspended and not self._only_to_desk:
             return replies.SUSPENDED.finding("suspended during the transaction")
+        if current is not None and current.lock is not None and not self._only_to_desk:
+            return refusals.of_lock(current.lock)
         # By now a recipient was accepted: what the next hop offers is known.
         seven_bit = self.hop is not None and "8BITMIME" not in self.hop.offer.extensions
         bounds = self._pipeline.policy.message
@@ -449,7 +450,8 @@ def _reply_for(verdict: Verdict) -> Reply:
 
 
 def _as_record(finding: Finding) -> dict[str, object]:
-    return {
+    exempted = {"exemption": finding.exemption} if finding.exemption else {}
+    return exempted | {
         "code": finding.code,
         "clause": finding.clause,
         "action": finding.action.value,
