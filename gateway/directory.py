@@ -179,11 +179,12 @@ class Directory:
 
         This is what makes a suspension, a lock or a new password act on open sessions: it is asked at every MAIL.
         """
-        entry = self._entries.get(identity.entry.customer.id)
-        credential = entry.customer.credential(identity.credential.name) if entry else None
-        if entry is None or credential is None:
-            return None
-        found = identity if entry is identity.entry else replace(identity, entry=entry, credential=credential)
+        entry, found = self._entries.get(identity.entry.customer.id), identity
+        if entry is not identity.entry:
+            credential = entry.customer.credential(identity.credential.name) if entry else None
+            if entry is None or credential is None:
+                return None
+            found = replace(identity, entry=entry, credential=credential)
         shown = identity.shown or identity.credential.password_hash
         return found if identity.method != "auth" or shown in found.password_hashes(now) else None
 

@@ -1,7 +1,6 @@
 """`postern credentials`: list, create, lock, unlock, rotate, remove."""
 
 import functools
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 import click
 
 from config.settings import Settings
-from config.switch import LONGEST_OVERLAP
+from config.switch import overlap_of
 from consent.credentials import HeldCredential, NoCredential, Switching, Which
 from consent.customers import Conflict, CustomerError, UnknownCustomer
 from consent.domains import StandsInFile
 from gateway.audit.errors import JournalError
-from gateway.audit.record import Act
 from gateway.cli.confirm import confirm, yes_option
 from gateway.cli.context import (
     actor,
@@ -30,21 +28,18 @@ from gateway.cli.context import (
     utc_now,
 )
 from gateway.stores import Stores
+from gateway.switching import acts
 
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _COLUMNS = ("credential", "customer", "kind", "stream", "made by", "standing", "reason", "locked by", "since",
             "old password until")  # fmt: skip
 
 
 def duration(text: str) -> timedelta:
     """The type of an option that takes `7d`, `12h`, `30m` or `0`."""
-    found = re.fullmatch(r"(\d{1,6})([dhm])", text.strip().lower())
-    if found is None and text.strip() != "0":
-        raise click.BadParameter("must be a number with d, h or m behind it, such as 7d, or 0")
-    length = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
-    if length > LONGEST_OVERLAP:
-        raise click.BadParameter(f"must be at most {LONGEST_OVERLAP.days} days")
-    return length
+    try:
+        return overlap_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _filter(function: Callable[..., None]) -> Callable[..., None]:
@@ -258,19 +253,6 @@ def _record(settings: Settings, stores: Stores, act: str, done: Switching, reaso
                 journal.append_blocking(record)
     except JournalError as error:
         fail(f"done, but the audit could not record it: {error}", 2)
-
-
-def acts(who: str, act: str, done: Switching, reason: str) -> list[Act]:
-    """What stands in the audit of locks that were made or lifted."""
-    found = []
-    for customer, names in done.by_customer().items():
-        before = {each.name: each.lock for each in done.changed if each.customer == customer and each.lock}
-        details: dict[str, Any] = {"credentials": names}
-        if before:
-            details["locked_by"] = {name: lock.source for name, lock in before.items()}
-        target = names[0] if len(names) == 1 else None
-        found.append(Act(who, f"credentials {act}", customer, target, reason, details))
-    return found
 
 
 def _row(held: HeldCredential) -> Mapping[str, object]:

@@ -18,7 +18,7 @@ from gateway.cli.context import (
     show,
     utc_now,
 )
-from gateway.exempting import checked_rule
+from gateway.switching import checked_rule
 
 
 def _until(text: str) -> datetime:
