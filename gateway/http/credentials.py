@@ -1,12 +1,13 @@
 """Credentials: who may send for a customer; made, locked, unlocked, given another password, removed."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from fastapi import Depends, FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from config.switch import overlap_of
+from config.switch import OPERATOR, Lock, overlap_of
 from consent.credentials import HeldCredential, Which
 from consent.tokens import Role, Token
 from gateway.audit.record import Act
@@ -134,7 +135,7 @@ class Removal(BaseModel):
 class Switched(BaseModel):
     """What became of the credentials that were meant."""
 
-    changed: list[CredentialShown] = Field(description="As they were before.")
+    changed: list[CredentialShown] = Field(description="As they are now.")
     same: list[CredentialShown] = Field(description="Those that were so already: nothing was changed or recorded.")
 
 
@@ -252,7 +253,8 @@ def _switch(context: Context, act: Literal["lock", "unlock"], which: Which, reas
     store, now = context.gateway.stores.credentials, context.gateway.clock()
     done = store.lock(which, reason, now) if act == "lock" else store.unlock(which, reason)
     recorded(context, *acts(by(token).actor, act, done, reason))
+    lock = Lock(" ".join(reason.split()), OPERATOR, now) if act == "lock" else None
     return Switched(
-        changed=[CredentialShown.of(each, now) for each in done.changed],
+        changed=[CredentialShown.of(replace(each, lock=lock), now) for each in done.changed],
         same=[CredentialShown.of(each, now) for each in done.same],
     )

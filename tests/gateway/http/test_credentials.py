@@ -23,10 +23,12 @@ async def test_a_lock_acts_on_an_open_session_at_its_next_mail_until_it_is_lifte
         assert (await client.send()).startswith("250")
         told = await api.tell("credentials/lock", "admin", name="ACME-app", reason=" stolen, ticket 4711 ")
         assert [each["name"] for each in told["changed"]] == ["acme-app"]
+        assert told["changed"][0] == (await credentials(api))["acme-app"]
         assert (await client.command("MAIL FROM:<ann@acme.example>")).startswith("450 4.7.1 This credential is locked")
         lock = (await credentials(api))["acme-app"]["lock"]
         assert (lock["reason"], lock["by"]) == ("stolen, ticket 4711", "operator")
-        await api.tell("credentials/unlock", "admin", name="acme-app", reason="cleaned")
+        told = await api.tell("credentials/unlock", "admin", name="acme-app", reason="cleaned")
+        assert told["changed"][0]["lock"] is None
         assert (await client.send()).startswith("250")
     (locked,), (unlocked,) = api.acts("credentials lock"), api.acts("credentials unlock")
     assert (locked["customer"], locked["target"], locked["reason"]) == ("acme", "acme-app", "stolen, ticket 4711")
