@@ -79,8 +79,8 @@ def _named(text: str) -> str:
     return text
 
 
-def _readings(text: str) -> set[str]:
-    """What a name may be: a username, a network, or a certificate, each in canonical form."""
+def names_in(text: str) -> set[str]:
+    """What a name of a credential may mean: a username, a network, or a certificate, each in canonical form."""
     found = {text.strip().lower()}
     for read, mark in ((_network, ""), (_fingerprint, "sha256:")):
         with contextlib.suppress(ValueError):
@@ -187,7 +187,7 @@ class Credential(Frozen):
 
     def is_called(self, text: str) -> bool:
         """Whether `text` is one of its names, in whatever case and form."""
-        return not self.names.isdisjoint(_readings(text))
+        return not self.names.isdisjoint(names_in(text))
 
     @field_validator("username")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Literal
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, delete, insert, select
 
-from config.customers import Credential
+from config.customers import Credential, names_in
 from config.files import build
 from config.switch import LONGEST_OVERLAP, OPERATOR, Lock, Overlap
 from consent import customer_rows
@@ -21,7 +21,7 @@ from consent.customers import Conflict, CustomerError, UnknownCustomer, checked_
 from consent.database import Database
 from consent.domains import StandsInFile
 from consent.passwords import generated, hashed_beside
-from consent.schema import credentials, locks, rotations
+from consent.schema import certificates, credentials, locks, networks, rotations
 
 Source = Literal["file", "command"]
 
@@ -75,7 +75,7 @@ class HeldCredential:
 
     def is_called(self, text: str) -> bool:
         """Whether `text` is one of its names."""
-        return self.name == text.lower() if self.credential is None else self.credential.is_called(text)
+        return self.name in names_in(text) if self.credential is None else self.credential.is_called(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +272,26 @@ def of(stored: StoredCustomer) -> tuple[HeldCredential, ...]:
 
 
 def _matching(connection: Connection, which: Which) -> tuple[HeldCredential, ...]:
-    stored = customer_rows.load(connection, None if which.customer is None else [which.customer])
+    ids = _holders(connection, which.name) if which.customer is None and which.name is not None else None
+    stored = customer_rows.load(connection, ids if which.customer is None else [which.customer])
     if which.customer is not None and which.customer not in stored:
         raise UnknownCustomer(which.customer)
     return tuple(
         each for one in stored.values() for each in of(one) if which.name is None or each.is_called(which.name)
     )
+
+
+def _holders(connection: Connection, name: str) -> list[str]:
+    """The customers of whose credentials one may be called so, so that no others are read for it."""
+    names = sorted(names_in(name))
+    fingerprints = [each.removeprefix("sha256:") for each in names]
+    queries = (
+        select(credentials.c.customer).where(credentials.c.username_key.in_(names)),
+        select(networks.c.customer).where(networks.c.network.in_(names)),
+        select(certificates.c.customer).where(certificates.c.fingerprint.in_(fingerprints)),
+        select(locks.c.customer).where(locks.c.name.in_(names)),
+    )
+    return sorted({customer for query in queries for customer in connection.execute(query).scalars()})
 
 
 def _meant(connection: Connection, which: Which) -> Sequence[HeldCredential]:

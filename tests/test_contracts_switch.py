@@ -4,14 +4,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from config.customers import Credential, Customer
 from config.files import ConfigError
 from config.switch import LONGEST_EXEMPTION, LONGEST_OVERLAP, Lock, Overlap
 from consent.credentials import CredentialStore, NoCredential, Which
 from consent.customers import Conflict, CustomerError, CustomerStore, UnknownCustomer
-from consent.database import Database
+from consent.database import Database, RegistryError
 from consent.exemptions import ExemptionStore
+from consent.schema import metadata
 from tests.rig import registry
 from tests.rig.registry import NOW, customer
 
@@ -33,11 +35,6 @@ def acme(password: str = OLD, *networks: str) -> Customer:
 def credentials(database: Database, customers: CustomerStore) -> CredentialStore:
     customers.apply([acme(OLD, "198.51.100.0/28", "203.0.113.0/28"), customer("brand")], NOW)
     return CredentialStore(database, registry.QUICK)
-
-
-def named(store: CredentialStore, name: str) -> Which:
-    (found,) = store.all(Which(name=name))
-    return Which(found.customer, found.name)
 
 
 def fits(customers: CustomerStore, password: str, name: str = "acme-app", now: datetime = LATER) -> bool:
@@ -82,7 +79,7 @@ def test_the_signals_of_an_automatic_lock_are_kept(credentials: CredentialStore)
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
+    ("called", "name"),
     [
         ("acme-APP", "acme-app"),
         ("198.51.100.0/28", "198.51.100.0/28"),
@@ -92,9 +89,20 @@ def test_the_signals_of_an_automatic_lock_are_kept(credentials: CredentialStore)
         (":".join(["AB"] * 32), f"sha256:{CERTIFICATE}"),
     ],
 )
-def test_each_of_its_names_names_a_credential(credentials: CredentialStore, text: str, name: str) -> None:
-    done = credentials.lock(Which(name=text), "x", LATER)
+def test_each_of_its_names_names_a_credential(credentials: CredentialStore, called: str, name: str) -> None:
+    done = credentials.lock(Which(name=called), "x", LATER)
     assert [each.name for each in done.changed] == [name]
+
+
+def test_a_credential_is_found_by_its_name_though_another_customer_cannot_be_read(
+    database: Database, credentials: CredentialStore
+) -> None:
+    with database.writing() as connection:
+        connection.execute(text("UPDATE customers SET document = '{}' WHERE id = 'brand'"))
+    assert len(credentials.lock(Which(name="acme-app"), "stolen", LATER).changed) == 1
+    with pytest.raises(RegistryError, match="customer 'brand'"):
+        credentials.lock(Which(), "stolen", LATER)
+    assert len([each for each in credentials.all(Which("acme")) if each.lock]) == 1
 
 
 def test_a_whole_customer_and_all_customers_can_be_meant(credentials: CredentialStore) -> None:
@@ -161,8 +169,6 @@ def test_a_made_credential_has_a_password_that_is_stored_nowhere(
     assert [each.name for each in changed.customer.credentials][-1] == "Acme-New"
     assert "Acme-New" not in [each.name for each in changed.written.credentials]
     with database.reading() as connection:
-        from consent.schema import metadata
-
         for table in metadata.sorted_tables:
             assert password not in str(connection.execute(table.select()).all())
 

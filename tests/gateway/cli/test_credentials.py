@@ -178,3 +178,14 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize("name", ["list", "create", "lock", "unlock", "rotate", "remove"])
 def test_help_teaches_with_an_example(desk: Desk, name: str) -> None:
     assert f"Example: postern credentials {name}" in desk.done("credentials", name, "--help")
+
+
+def test_check_says_what_a_locked_credential_is_answered(desk: Desk) -> None:
+    mail = desk.folder / "mail.eml"
+    mail.write_text("From: ann@acme.example\n\nHello\n")
+    judge = ("check", str(mail), "--customer", "acme")
+    assert desk.run(*judge).exit_code == 0
+    desk.done("credentials", "lock", "acme-app", "--reason", "stolen")
+    result = desk.run(*judge)
+    assert (result.exit_code, "450 4.7.1 This credential is locked" in result.stdout) == (1, True)
+    assert "MAIL" in result.stdout
