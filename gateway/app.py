@@ -264,6 +264,10 @@ class Gateway:
     async def exposition(self) -> bytes:
         """What Prometheus scrapes: of all processes of this node."""
         self.trouble()
+        # Counted in this process only, which knows all there are.
+        locked, exempted = self.directory.switched(self.clock())
+        self.metrics.locked.set(locked)
+        self.metrics.exempted.set(exempted)
         if self.supervisor is None:
             return self.metrics.text()
         return exposition(summed([self.metrics.families(), await self.supervisor.families()]))

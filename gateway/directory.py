@@ -150,6 +150,12 @@ class Directory:
         """The customer's entry as it is now."""
         return self._entries.get(customer)
 
+    def switched(self, now: datetime) -> tuple[int, int]:
+        """How many credentials are locked, and how many exemptions are in force."""
+        entries = self._entries.values()
+        exempted = sum(each.holds(now) for entry in entries for each in entry.exemptions.values())
+        return sum(len(entry.locks) for entry in entries), exempted
+
     def by_username(self, username: str) -> Identity | None:
         """The identity a username names; its password is not checked here."""
         return self._identity(self._usernames.get(username.lower()), "auth")

@@ -350,3 +350,30 @@ def test_an_exemption_is_bounded_and_has_a_reason(exemptions: ExemptionStore) ->
         with pytest.raises(UnknownCustomer):
             act()
     assert exemptions.all() == ()
+
+
+# -- from the version before
+
+
+def test_a_registry_of_the_version_before_is_brought_up_to_date(url: str) -> None:
+    old = Database(url)
+    old.upgrade()  # which makes the file and its folder where there is none
+    with old.writing() as connection:
+        for table in ("locks", "rotations", "exemptions"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        for column in ("source", "since"):
+            connection.execute(text(f"ALTER TABLE credentials DROP COLUMN {column}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        values = f"('acme', '{{\"name\":\"Acme\",\"domains\":[\"acme.example\"]}}', 'active', '', '{NOW:%Y-%m-%d}', 1)"
+        columns = "id, document, status, reason, applied, change"
+        connection.execute(text(f"INSERT INTO customers ({columns}) VALUES {values}".replace(":", "\\:")))
+        connection.execute(text("INSERT INTO domains (domain, customer) VALUES ('acme.example', 'acme')"))
+        values = "('acme', 'acme-app', 0, 'acme-app', '$argon2id$x', '{\"username\"\\:\"acme-app\"}')"
+        columns = "customer, name, position, username_key, password_hash, document"
+        connection.execute(text(f"INSERT INTO credentials ({columns}) VALUES {values}"))
+    old.upgrade()
+    stored = registry.store(old).get("acme")
+    assert [each.name for each in stored.customer.credentials] == ["acme-app"]
+    assert (stored.made, stored.locks, stored.written) == ({}, {}, stored.customer)
+    assert CredentialStore(old).lock(Which("acme"), "stolen", LATER).changed[0].source == "file"
+    old.close()

@@ -1,8 +1,9 @@
 """Exemptions over HTTP: bounded, with a reason, in force at once, in the audit."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.gateway.http.conftest import Api, Client, is_problem
+from tests.rig.gateway import Clock
 
 UNTIL = "2026-12-31T00:00:00Z"
 FOREIGN = b"From: ann@elsewhere.example\r\n\r\nbody\r\n"
@@ -31,6 +32,22 @@ async def test_an_exemption_acts_at_once_is_listed_and_ends_when_removed(api: Ap
     (added,), (removed,) = api.acts("exempt add"), api.acts("exempt remove")
     assert (added["target"], added["reason"]) == ("ID-FROM", "migration, ticket 4711")
     assert added["details"]["exemption"] == removed["details"]["exemption"] == made["id"]
+
+
+async def test_locks_and_exemptions_in_force_are_seen_in_the_metrics(api: Api) -> None:
+    async def seen() -> list[str]:
+        text = (await api.client.get("/metrics")).text
+        names = ("postern_credentials_locked ", "postern_exemptions ")
+        return [line.partition(" ")[2] for line in text.splitlines() if line.startswith(names)]
+
+    assert await seen() == ["0.0", "0.0"]
+    await api.tell("exemptions", "admin", rule="HDR-DATE", until=UNTIL, reason="x")
+    await api.tell("credentials/lock", "admin", all=True, reason="x")
+    assert await seen() == ["2.0", "1.0"]
+    clock = api.gateway.clock
+    assert isinstance(clock, Clock)
+    clock.now = datetime.fromisoformat(UNTIL)
+    assert await seen() == ["2.0", "0.0"]
 
 
 async def test_what_is_wrong_is_named_and_changes_nothing(api: Api) -> None:
