@@ -4,6 +4,7 @@ One file may name some or all customers; applying it adds or replaces those it n
 running gateway works with are the same two models, so there is one meaning of every key.
 """
 
+import contextlib
 import ipaddress
 import re
 from datetime import date, datetime
@@ -77,6 +78,15 @@ def _named(text: str) -> str:
     if not re.search(r"[^\W_]", _printable(text)):
         raise ValueError(f"{text!r} holds no letter: write a name such as 'Jane Roe'")
     return text
+
+
+def names_in(text: str) -> set[str]:
+    """What a name of a credential may mean: a username, a network, or a certificate, each in canonical form."""
+    found = {text.strip().lower()}
+    for read, mark in ((_network, ""), (_fingerprint, "sha256:")):
+        with contextlib.suppress(ValueError):
+            found.add(mark + read(text))
+    return found
 
 
 Network = Annotated[str, AfterValidator(_network)]
@@ -153,6 +163,16 @@ class Credential(Frozen):
     def name(self) -> str:
         """What it is called in records and tables: its username, else its first network, else its first certificate."""
         return self.username or (self.networks[0] if self.networks else f"sha256:{self.certificates[0]}")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All it may be called by in a command: its username in lower case, each network, each certificate."""
+        own = [self.username.lower()] if self.username else []
+        return frozenset((*own, *self.networks, *(f"sha256:{each}" for each in self.certificates)))
+
+    def is_called(self, text: str) -> bool:
+        """Whether `text` is one of its names, in whatever case and form."""
+        return not self.names.isdisjoint(names_in(text))
 
     @field_validator("username")
     @classmethod

@@ -41,9 +41,9 @@ def _names(connection: Connection, applied: Sequence[Customer], named: Set[str])
         if held.customer not in named or held.source != "file":
             domain_holder[held.domain] = held.customer
     username_holder: dict[str, str] = {}
-    query = select(credentials.c.username_key, credentials.c.customer).where(credentials.c.username_key.is_not(None))
-    for row in connection.execute(query):
-        if row.customer not in named:
+    columns = (credentials.c.username_key, credentials.c.customer, credentials.c.source)
+    for row in connection.execute(select(*columns).where(credentials.c.username_key.is_not(None))):
+        if row.customer not in named or row.source != "file":
             username_holder[row.username_key] = row.customer
     ids: set[str] = set()
     for customer in applied:

@@ -1,10 +1,11 @@
 """Customers as stored: what the operator's file says of each, and what the operator has decided since (its standing).
 
-`apply` never makes or lifts a suspension; `suspend` and `resume` never touch what the file says.
+`apply` never makes or lifts a suspension or a lock, and takes away no credential that a command made; `suspend` and
+`resume` never touch what the file says.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,12 +14,13 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, select, update
 
 from config.customers import Customer, Standing
-from consent import conflicts, customer_rows
-from consent.customer_rows import StoredCustomer
+from consent import conflicts, customer_rows, switch_rows
+from consent.customer_rows import StoredCustomer, batches
 from consent.database import Database
 from consent.passwords import hashed
 from consent.schema import customers, domains
 from consent.shared_networks import SharedNetworks
+from consent.switch_rows import NOTHING, Switched
 
 __all__ = ["Applied", "Conflict", "CustomerError", "CustomerStore", "StoredCustomer", "UnknownCustomer"]
 
@@ -56,6 +58,12 @@ class Applied:
     result: Literal["added", "replaced", "unchanged"]
     suspended: bool = False
     """It is suspended, and stays so."""
+    adopted: tuple[str, ...] = ()
+    """Credentials that a command made and the file names now: they are the file's, with the file's password."""
+    ended: tuple[str, ...] = ()
+    """Credentials whose password a command had changed, and for which the file has a new one: that holds now."""
+    locked: tuple[str, ...] = ()
+    """Credentials that are locked, and stay so."""
 
 
 class CustomerStore:
@@ -81,8 +89,9 @@ class CustomerStore:
         ids = [customer.id for customer in wanted]
         with self._database.reading() as connection:
             before = customer_rows.load(connection, ids, skip_unreadable=True)
+            switched = switch_rows.load(connection, batches(ids))
         # Outside the transaction that others wait for: each password takes tens of milliseconds.
-        wanted = hashed(wanted, _password_hashes(before.values()), self._hasher)
+        wanted = hashed(wanted, _password_hashes(before.values(), switched.values()), self._hasher)
         with self._database.writing() as connection:
             self._database.lock_changes(connection)
             refused = conflicts.find(connection, wanted, shared)
@@ -91,19 +100,26 @@ class CustomerStore:
             stored = customer_rows.load(connection, ids, skip_unreadable=True)
             existing = customer_rows.existing(connection, ids)
             changed = [new for new in wanted if new.id not in stored or stored[new.id].written != new]
+            ended: dict[str, tuple[str, ...]] = {}
             if changed:
                 change = self._database.next_change(connection)
+                switched = switch_rows.load(connection, batches([new.id for new in changed]))
                 # Everything is given up before anything is taken, so a domain can move between two of them.
                 customer_rows.clear(connection, [new.id for new in changed if new.id in existing])
                 for new in changed:
                     customer_rows.write(connection, new, new.id in existing, change, now)
+                    ended[new.id] = switch_rows.end_rotations(connection, new, switched.get(new.id, NOTHING))
             suspended = _suspended(connection)
+            after = switch_rows.load(connection, batches(ids))
         replaced = {new.id for new in changed} & existing
         return tuple(
             Applied(
                 new.id,
                 "added" if new.id not in existing else "replaced" if new.id in replaced else "unchanged",
                 new.id in suspended,
+                _adopted(stored.get(new.id), new),
+                ended.get(new.id, ()),
+                tuple(each.name for each in new.credentials if after.get(new.id, NOTHING).lock_of(each)),
             )
             for new in wanted
         )
@@ -180,14 +196,25 @@ def checked_reason(reason: str) -> str:
     return text
 
 
-def _password_hashes(stored: Iterable[StoredCustomer]) -> dict[str, str]:
-    """The stored hash of each username, lower-cased."""
-    return {
-        credential.username.lower(): credential.password_hash
+def _password_hashes(stored: Iterable[StoredCustomer], switched: Iterable[Switched]) -> Mapping[str, tuple[str, ...]]:
+    """By username, lower-cased, the stored hash; where a command changed the password, the file's and the new one."""
+    known = {
+        credential.username.lower(): (credential.password_hash,)
         for one in stored
         for credential in one.customer.credentials
         if credential.username and credential.password_hash
     }
+    rotated = {
+        username: (rotation.written, rotation.password_hash)
+        for one in switched
+        for username, rotation in one.rotations.items()
+    }
+    return {**known, **rotated}
+
+
+def _adopted(before: StoredCustomer | None, new: Customer) -> tuple[str, ...]:
+    made = {name.lower() for name in before.made} if before else set()
+    return tuple(each.name for each in new.credentials if each.username and each.username.lower() in made)
 
 
 def _suspended(connection: Connection) -> set[str]:

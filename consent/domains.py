@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from consent import customer_rows
 from consent.customers import Conflict, CustomerError, UnknownCustomer, checked_reason
 from consent.database import Database
-from consent.schema import customers, domains
+from consent.schema import domains
 
 Source = Literal["file", "dns", "assertion"]
 """`file` names it (customers.toml), `dns` by a token in its zone, `assertion` by the operator's word."""
 
 
 class StandsInFile(CustomerError):
-    """The customer's file names the domain, so no command takes it away."""
+    """The customer's file names it, so no command takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class DomainStore:
                 return False
             row = {"domain": domain, "customer": customer, "source": source, "reason": checked, "since": now}
             connection.execute(insert(domains).values(row))
-            self._touch(connection, customer)
+            customer_rows.touch(connection, [customer], self._database.next_change(connection))
             return True
 
     def remove(self, customer: str, domain: str, reason: str) -> bool:
@@ -100,7 +100,7 @@ class DomainStore:
                     f"domain {domain!r} stands in the file of customer {customer!r}: take it out there and apply it"
                 )
             connection.execute(delete(domains).where(mine))
-            self._touch(connection, customer)
+            customer_rows.touch(connection, [customer], self._database.next_change(connection))
             return True
 
     def _held(self, connection: Connection, customer: str, domain: str) -> bool:
@@ -110,8 +110,3 @@ class DomainStore:
         if holder not in (None, customer):
             raise Conflict([f"customer {customer!r}: domain {domain!r} is held by customer {holder!r}"])
         return holder == customer
-
-    def _touch(self, connection: Connection, customer: str) -> None:
-        """Nodes notice the customer."""
-        change = self._database.next_change(connection)
-        connection.execute(update(customers).where(customers.c.id == customer).values(change=change))

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -107,6 +107,44 @@ credentials = Table(
     Column("username_key", String(128), unique=True, comment="lower-cased; no two credentials have one"),
     Column("password_hash", Text, comment="argon2id, encoded"),
     Column("document", Text, nullable=False, comment="config.customers.Credential without the hash, as JSON"),
+    Column("source", String(16), nullable=False, server_default="file", comment="file, or command"),
+    Column("since", UtcTime, comment="when a command made it"),
+)
+
+# Those three stand by name and not by row: what a file drops and names again later finds them as they were.
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("customer", String(64), ForeignKey("customers.id"), primary_key=True),
+    Column("name", String(128), primary_key=True, comment="one of the credential's names"),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False, comment="operator, or the signals"),
+    Column("since", UtcTime, nullable=False),
+)
+
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("customer", String(64), ForeignKey("customers.id"), primary_key=True),
+    Column("username_key", String(128), primary_key=True),
+    Column("written", Text, nullable=False, comment="hash of the file's password that this stands in place of"),
+    Column("password_hash", Text, nullable=False, comment="of the new password"),
+    Column("old_hash", Text, nullable=False, comment="of the one before, good until `until`"),
+    Column("until", UtcTime, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    comment="Passwords that a command changed.",
+)
+
+exemptions = Table(
+    "exemptions",
+    metadata,
+    Column("customer", String(64), ForeignKey("customers.id"), primary_key=True),
+    Column("rule", String(40), primary_key=True),
+    Column("id", String(16), nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
 )
 
 networks = Table(

@@ -37,12 +37,17 @@ class Bound:
     action: Action
 
 
+def check_code(code: str, place: str, rules: Sequence[Rule] = RULES) -> None:
+    """Raise UnknownRule, beginning with `place`, for a code that is no rule's."""
+    codes = [rule.code for rule in rules]
+    if code not in codes:
+        raise UnknownRule(f"{place}: unknown rule code{nearest(code, codes)}")
+
+
 def check_codes(actions: Mapping[str, Action], rules: Sequence[Rule] = RULES) -> None:
     """Raise UnknownRule for the first code in `actions` that is no rule's."""
-    codes = [rule.code for rule in rules]
     for code in actions:
-        if code not in codes:
-            raise UnknownRule(f"actions.{code}: unknown rule code{nearest(code, codes)}")
+        check_code(code, f"actions.{code}", rules)
 
 
 def bind(
@@ -78,11 +83,11 @@ def evaluate(
         try:
             evidence = each.rule.check(message, facts, policy)
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the message must not pass or bounce for it
-            finding = _broken(each, error)
+            finding = _broken(each, error, facts)
         else:
             if evidence is None:
                 continue
-            finding = _found(each, evidence)
+            finding = _found(each, evidence, facts)
         findings.append(finding)
         if _OUTCOME[finding.action] > worst:
             worst, decisive = _OUTCOME[finding.action], finding
@@ -91,22 +96,33 @@ def evaluate(
     return Verdict(worst, tuple(findings), decisive)
 
 
-def _broken(bound: Bound, error: Exception) -> Finding:
+def _broken(bound: Bound, error: Exception, facts: Facts) -> Finding:
     """The finding for a rule that raised."""
     rule = bound.rule
-    action = Action.OBSERVE if bound.action is Action.OBSERVE else Action.DEFER
-    return Finding(rule.code, rule.clause, action, f"rule failed: {type(error).__name__}", BROKEN, rule.fix, True)
+    action, exemption = _exempted(bound, facts)
+    action = Action.OBSERVE if action is Action.OBSERVE else Action.DEFER
+    evidence = f"rule failed: {type(error).__name__}"
+    return Finding(rule.code, rule.clause, action, evidence, BROKEN, rule.fix, True, exemption)
 
 
-def _found(bound: Bound, evidence: str) -> Finding:
+def _found(bound: Bound, evidence: str, facts: Facts) -> Finding:
     """The finding for a rule that found something."""
-    rule, action = bound.rule, bound.action
+    rule = bound.rule
+    action, exemption = _exempted(bound, facts)
     reply = rule.reply
     if action is Action.DEFER:
         reply = deferring(reply)
     elif action is Action.REJECT:
         reply = rejecting(reply)
-    return Finding(rule.code, rule.clause, action, evidence, reply, rule.fix)
+    return Finding(rule.code, rule.clause, action, evidence, reply, rule.fix, exemption=exemption)
+
+
+def _exempted(bound: Bound, facts: Facts) -> tuple[Action, str]:
+    """The action, which is `observe` under an exemption that is in force, and then that one's id."""
+    exemption = facts.exemptions.get(bound.rule.code)
+    if exemption is None or bound.action is Action.OBSERVE or not exemption.holds(facts.now):
+        return bound.action, ""
+    return Action.OBSERVE, exemption.id
 
 
 def deferring(reply: Reply) -> Reply:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
+from config.switch import Exemption
 from consent.address import Address
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ class Facts:
     """Of the existing signatures those that were verified; None where that was not asked."""
     smtputf8: bool = False
     """Whether MAIL said SMTPUTF8 (RFC 6531): then the header block may be UTF-8."""
+    exemptions: Mapping[str, Exemption] = field(default_factory=dict)
+    """The customer's, by rule code; one that is over exempts from nothing. For the engine: rules do not ask."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
@@ -216,6 +219,8 @@ class Finding:
     fix: str
     failed: bool = False
     """The rule itself raised; evidence names the exception."""
+    exemption: str = ""
+    """Id of the exemption that makes policy only observe it."""
 
 
 @dataclass(frozen=True, slots=True)

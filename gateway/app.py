@@ -145,7 +145,7 @@ class Gateway:
         self.hops = {hop.name: self.make_hop(hop) for hop in self.settings.next_hops}
         stack.push_async_callback(self.ledger.close)
         await self.ledger.open()
-        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time)
+        authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time, self.clock)
         stack.callback(authenticator.close)
         self.vouching = Vouching(self.resolver)
         stack.callback(self.vouching.close)
@@ -279,6 +279,10 @@ class Gateway:
     async def exposition(self) -> bytes:
         """What Prometheus scrapes: of all processes of this node."""
         self.trouble()
+        # Counted in this process only, which knows all there are.
+        locked, exempted = self.directory.switched(self.clock())
+        self.metrics.locked.set(locked)
+        self.metrics.exempted.set(exempted)
         if self.supervisor is None:
             return self.metrics.text()
         return exposition(summed([self.metrics.families(), await self.supervisor.families()]))

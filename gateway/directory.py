@@ -5,11 +5,13 @@ It is filled at start and kept current by `gateway.changes`; nothing on the hot 
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
 from config.customers import Credential, Customer, Standing
 from config.policy import Policy
+from config.switch import Exemption, Lock, Overlap
 from consent.customers import StoredCustomer
 from filters.engine import Bound, bind
 from filters.likeness import Holders
@@ -19,11 +21,17 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One customer with the rules that hold for it."""
+    """One customer with the rules that hold for it, and what the operator decided about it."""
 
     customer: Customer
     standing: Standing
     rules: tuple[Bound, ...]
+    locks: Mapping[str, Lock] = field(default_factory=dict)
+    """By name of the credential."""
+    overlaps: Mapping[str, Overlap] = field(default_factory=dict)
+    """Passwords that were changed and may still hold, by name of the credential."""
+    exemptions: Mapping[str, Exemption] = field(default_factory=dict)
+    """By rule code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,32 @@ class Identity:
     credential: Credential
     method: str
     """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
+    shown: str | None = field(default=None, repr=False)
+    """Of "auth", the hash that the password fitted."""
+
+    @property
+    def lock(self) -> Lock | None:
+        """Why the credential may not send, where it is locked."""
+        return self.entry.locks.get(self.credential.name)
+
+    def password_hashes(self, now: datetime) -> tuple[str, ...]:
+        """Those of the passwords that hold now, the newest first. Two have one salt (`consent.passwords`)."""
+        held, overlap = self.credential.password_hash, self.entry.overlaps.get(self.credential.name)
+        if held is None:
+            return ()
+        return (held, overlap.password_hash) if overlap is not None and overlap.holds(now) else (held,)
+
+
+def entry_of(stored: StoredCustomer, policy: Policy) -> Entry:
+    """A stored customer under a policy; raises `filters.engine.UnknownRule`."""
+    return Entry(
+        stored.customer,
+        stored.standing,
+        bind(policy, stored.customer.actions),
+        stored.locks,
+        stored.overlaps,
+        {each.rule: each for each in stored.exemptions},
+    )
 
 
 def own_names(hostname: str, domains: Iterable[str]) -> frozenset[str]:
@@ -64,7 +98,7 @@ class Directory:
 
     def update(self, stored: Iterable[StoredCustomer]) -> None:
         """Add or replace customers. Raises `filters.engine.UnknownRule` for rule codes this version does not know."""
-        entries = [Entry(each.customer, each.standing, bind(self.policy, each.customer.actions)) for each in stored]
+        entries = [entry_of(each, self.policy) for each in stored]
         for entry in entries:
             self._forget(entry.customer.id)
         for entry in entries:
@@ -89,7 +123,7 @@ class Directory:
         self._operator = tuple(operator)
         self.looks.add("", self._operator)
         for customer, entry in self._entries.items():
-            self._entries[customer] = Entry(entry.customer, entry.standing, bind(policy, entry.customer.actions))
+            self._entries[customer] = replace(entry, rules=bind(policy, entry.customer.actions))
 
     def _forget(self, customer: str) -> None:
         old = self._entries.pop(customer, None)
@@ -115,6 +149,12 @@ class Directory:
         """The customer's entry as it is now."""
         return self._entries.get(customer)
 
+    def switched(self, now: datetime) -> tuple[int, int]:
+        """How many credentials are locked, and how many exemptions are in force."""
+        entries = self._entries.values()
+        exempted = sum(each.holds(now) for entry in entries for each in entry.exemptions.values())
+        return sum(len(entry.locks) for entry in entries), exempted
+
     def by_username(self, username: str) -> Identity | None:
         """The identity a username names; its password is not checked here."""
         return self._identity(self._usernames.get(username.lower()), "auth")
@@ -139,20 +179,19 @@ class Directory:
                     return self._identity(held, "network")
         return None
 
-    def renewed(self, identity: Identity) -> Identity | None:
-        """The same identity as it stands now; None when its credential is gone or its password was changed.
+    def renewed(self, identity: Identity, now: datetime) -> Identity | None:
+        """The same identity as it stands now; None when its credential is gone or its password holds no more.
 
-        This is what makes a suspension or a new password act on open sessions: it is asked at every MAIL.
+        This is what makes a suspension, a lock or a new password act on open sessions: it is asked at every MAIL.
         """
-        entry = self._entries.get(identity.entry.customer.id)
-        if entry is identity.entry:
-            return identity
-        credential = entry.customer.credential(identity.credential.name) if entry else None
-        if entry is None or credential is None:
-            return None
-        if identity.method == "auth" and credential.password_hash != identity.credential.password_hash:
-            return None
-        return Identity(entry, credential, identity.method)
+        entry, found = self._entries.get(identity.entry.customer.id), identity
+        if entry is not identity.entry:
+            credential = entry.customer.credential(identity.credential.name) if entry else None
+            if entry is None or credential is None:
+                return None
+            found = replace(identity, entry=entry, credential=credential)
+        shown = identity.shown or identity.credential.password_hash
+        return found if identity.method != "auth" or shown in found.password_hashes(now) else None
 
     def _identity(self, held: tuple[str, str] | None, method: str) -> Identity | None:
         if held is None:

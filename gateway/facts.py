@@ -54,6 +54,7 @@ def gather(
         holders=house.holders,
         held=house.held,
         smtputf8=smtputf8,
+        exemptions=identity.entry.exemptions,
     )
 
 

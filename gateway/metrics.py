@@ -51,6 +51,8 @@ class Metrics:
         self.rules_off = Gauge(
             "postern_rule_off", "1 for each rule that policy has switched off", ["rule"], registry=self.registry
         )
+        self.locked = Gauge("postern_credentials_locked", "Credentials that are locked", registry=self.registry)
+        self.exempted = Gauge("postern_exemptions", "Exemptions that are in force", registry=self.registry)
         self.healthy = Gauge("postern_healthy", "1 while a part works", ["part"], registry=self.registry)
         self.alarms = Counter("postern_alarms", "Alarms", ["part"], registry=self.registry)
         self.worker_ends = Counter(

@@ -5,7 +5,7 @@ Theory of operation
 Postern has no queue. A client's transaction and the next hop's run in step:
 
     client                Postern                                  next hop
-    MAIL FROM      ->     who is this now; suspended; MAIL rules   (nothing yet)
+    MAIL FROM      ->     who is this now; stopped; MAIL rules     (nothing yet)
     RCPT TO        ->     room in the limits is reserved
                           opened with the first recipient     ->   MAIL, RCPT
                    <-     the worse of our answer and its     <-   250 / 4xx / 5xx
@@ -37,7 +37,7 @@ from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from consent.address import Address
 from filters.engine import evaluate
-from filters.model import Finding, Outcome, Phase, Reply, Verdict
+from filters.model import Finding, Phase, Reply
 from gateway.audit.journal import Journal
 from gateway.client import Client
 from gateway.desk import MAX_BYTES, Desk
@@ -51,7 +51,7 @@ from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.rationing import Ration
 from gateway.repeats import Repeats
-from gateway.smtp import parameters, replies
+from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Transaction
@@ -127,7 +127,7 @@ class Pipeline:
     async def begin(self, client: Client, identity: Identity, path: Path) -> Transaction | Reply:
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""
         now = self.clock()
-        current = self.directory.renewed(identity)
+        current = self.directory.renewed(identity, now)
         if current is None:
             return replies.CREDENTIAL_CHANGED
         wrong = self._wrong_parameter(client, path)
@@ -139,10 +139,12 @@ class Pipeline:
             refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
             if self.desk.open and _declared(path) <= MAX_BYTES:
                 return Visit(self, client, current, path, now, refused)
+        elif current.lock is not None:
+            refused = refusals.of_lock(current.lock)
         elif (size := _declared(path)) > self.size_limit:
             refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
         if refused:
-            return await transaction.refuse("mail", Verdict(Outcome.REJECT, (refused,), refused))
+            return await transaction.refuse("mail", refusals.verdict(refused))
         if transaction.hop is None:
             self.metrics.alarm("next_hop_unknown", f"customer {current.entry.customer.id} names an unknown next hop")
             return replies.INTERNAL

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consent.address import Address
-from filters.model import Finding, Outcome, Verdict
+from filters.model import Finding, Verdict
+from gateway.smtp import refusals
 
 
 def with_refused(verdict: Verdict, recipients: Sequence[Address], *, prdr: bool) -> Verdict:
@@ -18,7 +19,7 @@ def with_refused(verdict: Verdict, recipients: Sequence[Address], *, prdr: bool)
     # the reply that client had for that one.
     decisive = (min if prdr else max)(found, key=lambda finding: finding.reply.code)
     findings = (*verdict.findings, *dict.fromkeys(found))
-    return Verdict(of(decisive).outcome, findings, decisive, verdict.refused if prdr else {})
+    return Verdict(refusals.verdict(decisive).outcome, findings, decisive, verdict.refused if prdr else {})
 
 
 def by_finding(refused: Mapping[Address, Finding], recipients: Sequence[Address]) -> dict[Finding, list[Address]]:
@@ -28,8 +29,3 @@ def by_finding(refused: Mapping[Address, Finding], recipients: Sequence[Address]
         if address in refused:
             found.setdefault(refused[address], []).append(address)
     return found
-
-
-def of(found: Finding) -> Verdict:
-    """The verdict that one finding alone makes."""
-    return Verdict(Outcome.REJECT if found.reply.code >= 500 else Outcome.DEFER, (found,), found)

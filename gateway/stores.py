@@ -5,9 +5,11 @@ from typing import Self
 
 from config.files import ConfigError
 from config.settings import Settings
+from consent.credentials import CredentialStore
 from consent.customers import CustomerStore
 from consent.database import Database
 from consent.domains import DomainStore
+from consent.exemptions import ExemptionStore
 from consent.heads import HeadStore
 from consent.keys import Secrets
 from consent.repeats import RepeatStore
@@ -24,6 +26,8 @@ class Stores:
     secrets: Secrets
     customers: CustomerStore
     domains: DomainStore
+    credentials: CredentialStore
+    exemptions: ExemptionStore
     tokens: TokenStore
     subjects: SubjectStore
     heads: HeadStore
@@ -57,6 +61,8 @@ class Stores:
             secrets,
             CustomerStore(database),
             DomainStore(database),
+            CredentialStore(database),
+            ExemptionStore(database),
             TokenStore(database),
             SubjectStore(database, secrets),
             HeadStore(database),

@@ -136,7 +136,7 @@ class Transaction:
         self._ration.release()
         for found, addresses in self._page.rest():
             reply = found.reply.with_reference(self.reference)
-            self._pipeline.journal.note(self._decision("rcpt", prdr.of(found), reply, recipients=addresses))
+            self._pipeline.journal.note(self._decision("rcpt", refusals.verdict(found), reply, recipients=addresses))
         if self._onward is not None:
             onward, self._onward = self._onward, None
             await onward.abandon()
@@ -187,7 +187,7 @@ class Transaction:
         pipeline = self._pipeline
         if body.fault == "room":
             return _Decided(replies.NO_ROOM)
-        current = pipeline.directory.renewed(self._identity)
+        current = pipeline.directory.renewed(self._identity, pipeline.clock())
         message = EMPTY if body.fault else Message(body.view())
         refused = self._edge_refusal(body, message, current)
         if not refused and not self._only_to_desk and not self._repeated(body):
@@ -196,7 +196,7 @@ class Transaction:
             if short:
                 return _Decided(await self._limited("data", short, body=body, message=message))
         if refused:
-            verdict = prdr.of(refused)
+            verdict = refusals.verdict(refused)
             if refused.code == replies.HEADER_SIZE.code:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
@@ -254,7 +254,7 @@ class Transaction:
         for found, addresses in prdr.by_finding(verdict.refused, self.recipients).items():
             reply = found.reply.with_reference(self.reference)
             await self._pipeline.journal.append(
-                self._decision("data", prdr.of(found), reply, body, message, recipients=addresses)
+                self._decision("data", refusals.verdict(found), reply, body, message, recipients=addresses)
             )
         self._ration.leave_out(verdict.refused)
         assert self._onward is not None
@@ -271,6 +271,8 @@ class Transaction:
         suspended = current is not None and current.entry.standing.status == "suspended"
         if suspended and not self._only_to_desk:
             return replies.SUSPENDED.finding("suspended during the transaction")
+        if current is not None and current.lock is not None and not self._only_to_desk:
+            return refusals.of_lock(current.lock)
         # By now a recipient was accepted: what the next hop offers is known.
         seven_bit = self.hop is not None and "8BITMIME" not in self.hop.offer.extensions
         bounds = self._pipeline.policy.message
@@ -386,12 +388,12 @@ class Transaction:
     ) -> Reply:
         """Record what a limit refuses, as far as the logbook has it, and the reply for it."""
         pipeline = self._pipeline
-        pipeline.metrics.decided(prdr.of(found))
+        pipeline.metrics.decided(refusals.verdict(found))
         reference, entered = self._page.enter(found, address, pipeline.clock())
         reply = found.reply.with_reference(reference)
         if entered is not None:
             recipients = None if address is None else (address,)
-            decision = self._decision(phase, prdr.of(entered), reply, body, message, recipients=recipients)
+            decision = self._decision(phase, refusals.verdict(entered), reply, body, message, recipients=recipients)
             return await self._recorded(decision, reply)
         return reply
 
@@ -456,7 +458,8 @@ def _reply_for(verdict: Verdict) -> Reply:
 
 
 def _as_record(finding: Finding) -> dict[str, object]:
-    return {
+    exempted = {"exemption": finding.exemption} if finding.exemption else {}
+    return exempted | {
         "code": finding.code,
         "clause": finding.clause,
         "action": finding.action.value,

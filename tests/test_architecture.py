@@ -21,6 +21,7 @@ PURE = (
     "config/limits.py",
     "config/customers.py",
     "config/domain.py",
+    "config/switch.py",
 )
 IMPURE = {"redis", "sqlalchemy", "asyncio", "socket", "os", "time", "random", "logging"}
 DOORS = {
@@ -37,7 +38,7 @@ DOORS = {
     "publicsuffixlist": ("filters/signatures.py",),
     "email_validator": ("consent/address.py",),
     "cryptography": ("consent/keys.py", "consent/unsubscribe.py", "gateway/sign.py", "gateway/smtp/"),
-    "argon2": ("consent/customers.py", "consent/passwords.py", "gateway/smtp/auth.py"),
+    "argon2": ("consent/credentials.py", "consent/customers.py", "consent/passwords.py", "gateway/smtp/auth.py"),
     "OpenSSL": ("gateway/smtp/certificates.py",),
     "click": ("gateway/cli/",),
     "prometheus_client": ("gateway/metrics.py",),

@@ -133,7 +133,8 @@ class Decision(Kind):
     header_sha256: str | None = None
     """Of its header block."""
     findings: Sequence[Mapping[str, Any]] = ()
-    """Each with `code`, `clause`, `action`, `evidence` and `failed`; observed ones too."""
+    """Each with `code`, `clause`, `action`, `evidence` and `failed`, and `exemption`, an id, where that made it
+    `observe`; observed ones too."""
     clauses: Sequence[str] = ()
     """Of the acceptable-use policy, that the findings rest on."""
     modifications: Sequence[str] = ()

@@ -9,6 +9,8 @@ _COMMANDS = {
     "check": "Explain the verdict on an .eml file without sending it.",
     "rules": "Show every rule: code, clause, action, meaning.",
     "customers": "Apply, list, show, suspend and resume customers.",
+    "credentials": "List, create, lock, unlock, rotate and remove credentials.",
+    "exempt": "Let a rule only observe one customer for a while.",
     "domains": "Add, list, check and remove domains, by proof in the DNS or by your word.",
     "limits": "Show what is used and left of a customer's sending limits.",
     "parties": "Show and add the parties a customer sends for.",

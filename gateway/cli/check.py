@@ -13,14 +13,14 @@ from config.policy import MessageBounds, Policy
 from config.settings import Dns, Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
-from filters.engine import UnknownRule, bind, evaluate
+from filters.engine import UnknownRule, evaluate
 from filters.likeness import Holders
 from filters.message import Message
 from filters.model import Finding, Outcome, Phase, Verdict
 from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
 from gateway.cli.explained import Explained
 from gateway.cli.where import places
-from gateway.directory import Entry, Identity, own_names
+from gateway.directory import Identity, entry_of, own_names
 from gateway.dns import Resolver
 from gateway.facts import House, gather, with_domains
 from gateway.smtp import refusals, replies
@@ -151,8 +151,8 @@ async def judge(
     customer = stored.customer
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
-    rules = bind(policy, customer.actions)
-    identity = Identity(Entry(customer, stored.standing, rules), customer.credentials[0], "none")
+    entry = entry_of(stored, policy)
+    rules, identity = entry.rules, Identity(entry, customer.credentials[0], "none")
     facts = gather(identity, path, recipients, utc_now(), house, ehlo, smtputf8=smtputf8)
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
@@ -165,11 +165,13 @@ async def judge(
         known = await vouching.complete(await with_domains(facts, message, resolver), message, rules)
     whole = evaluate(rules, message, known, policy)
     if at_data:
-        whole = Verdict(Outcome.REJECT, (at_data,), at_data)
+        whole = refusals.verdict(at_data)
     if stored.standing.status == "suspended":
         finding = replies.SUSPENDED.finding(f"suspended since {stored.standing.since}: {stored.standing.reason}")
         # At MAIL where the operator has no mailbox that a suspended customer may write to.
-        return Checked(Verdict(Outcome.REJECT, (finding,), finding), "RCPT", whole.findings)
+        return Checked(refusals.verdict(finding), "RCPT", whole.findings)
+    if identity.lock is not None:
+        return Checked(refusals.verdict(refusals.of_lock(identity.lock)), "MAIL", whole.findings)
     at_mail = evaluate(rules, Message(b""), facts, policy, Phase.MAIL)
     if at_mail.decisive:
         return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))

@@ -55,8 +55,9 @@ def command() -> None:
 def apply(file: Path, settings: Settings, as_json: bool) -> None:
     """Add or replace the customers that FILE names, all of them or, if one cannot be, none.
 
-    Customers that FILE does not name stay as they are; a suspension stays, too. Passwords are stored as argon2id
-    hashes only. Exit status 1 when another customer holds a domain, username or network.
+    Customers that FILE does not name stay as they are. What commands did stays, too: a suspension, a lock, a password
+    that was rotated while FILE has the same as before, domains and credentials that FILE does not name. Passwords are
+    stored as argon2id hashes only. Exit status 1 when another customer holds a domain, username or network.
 
     Example: postern customers apply customers.toml
     """
@@ -71,14 +72,23 @@ def apply(file: Path, settings: Settings, as_json: bool) -> None:
     for one, customer in changed:
         details = {"result": one.result, "file": str(file), "domains": list(customer.domains)}
         names = [credential.name for credential in customer.credentials]
-        record_done(
-            settings, stores, act="customers apply", customer=one.customer, details=details | {"credentials": names}
-        )
+        details |= {"credentials": names}
+        # What a command had made or changed, and what the file says of it holds now.
+        details |= {name: list(told) for name, told in (("adopted", one.adopted), ("ended", one.ended)) if told}
+        record_done(settings, stores, act="customers apply", customer=one.customer, details=details)
     rows = [
         {"customer": one.customer, "result": one.result, "standing": "suspended" if one.suspended else "active"}
         for one in applied
     ]
     show(rows, as_json)
+    for one in applied:
+        for told, what in (
+            (one.adopted, "was made by a command; it is the file's now, with the file's password"),
+            (one.ended, "has the file's new password; the one that `credentials rotate` made has ended"),
+            (one.locked, "is locked, and stays so"),
+        ):
+            for name in told:
+                click.echo(f"postern: customer {one.customer!r}: credential {name!r} {what}", err=True)
     for customer in wanted:
         if not settings.dns.servers and any(credential.forwarding for credential in customer.credentials):
             why = "mail that needs it gets 451 until [dns] servers are set"
@@ -191,7 +201,9 @@ def as_json_value(stored: StoredCustomer) -> dict[str, Any]:
     """All that is stored, for printing: passwords only as set or not."""
     value: dict[str, Any] = stored.customer.model_dump(mode="json", exclude={"credentials"})
     value["credentials"] = [
-        each.model_dump(mode="json", exclude={"password_hash"}) | {"password": each.password_hash is not None}
+        each.model_dump(mode="json", exclude={"password_hash"})
+        | {"password": each.password_hash is not None, "made_by": "command" if each.name in stored.made else "file"}
+        | {"locked": stored.locks[each.name].reason if each.name in stored.locks else None}
         for each in stored.customer.credentials
     ]
     value["standing"] = stored.standing.model_dump(mode="json")

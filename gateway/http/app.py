@@ -12,7 +12,10 @@ from gateway.http import (
     audit,
     checks,
     consent,
+    credentials,
     customers,
+    domains,
+    exemptions,
     exports,
     health,
     imports,
@@ -48,6 +51,9 @@ _SECTIONS = (
     ("parties", "In whose name a customer's mail is sent."),
     ("customers", "The operator's switch."),
     ("limits", "What is used and left of sending limits."),
+    ("credentials", "Who may send for a customer: made, locked, given another password."),
+    ("exemptions", "Rules that only observe one customer for a while."),
+    ("domains", "Which domains a customer may use, and how that was shown."),
     ("audit", "What was decided and done."),
     ("health", "For balancers and Prometheus."),
 )
@@ -74,6 +80,8 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
     context = Context(gateway, pool, rates)
     health.routes(app, gateway)
     customers.routes(app, gateway)
+    for switch in (credentials, exemptions, domains):
+        switch.routes(app, context)
     # Before the paths that take an address, which may hold a slash.
     for noun in (imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, usage, audit):
         noun.routes(app, context)

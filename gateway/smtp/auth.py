@@ -1,21 +1,25 @@
 """Passwords: argon2id off the event loop, bounded, after a back-off, with a short memory of what was right.
 
-An unknown username costs the same time and gets the same reply as a wrong password. A password that was verified is
-remembered for ten minutes as a keyed hash under a key that only this process has; the memory holds for one password
-hash, so a changed credential is asked again. What is remembered waits for nothing. The same guess made several times at
-once is one guess, so that a server which opens many connections does not wait for itself.
+An unknown username costs the same time and gets the same reply as a wrong password, also where two passwords hold for a
+while. A password that was verified is remembered for ten minutes as a keyed hash under a key that only this process
+has; the memory holds for one password hash, so a changed credential is asked again. What is remembered waits for
+nothing. The same guess made several times at once is one guess, so that a server which opens many connections does not
+wait for itself.
 """
 
 import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from consent.passwords import hashed_beside
 from gateway.directory import Directory, Identity
 from gateway.metrics import Metrics
 from gateway.smtp import backoff
@@ -38,6 +42,10 @@ Pause = Callable[[float], Awaitable[None]]
 """Waits so many seconds for a client; raises when it hangs up meanwhile, and then there was no attempt."""
 
 
+_Guess = tuple[bytes, tuple[str, ...], str]
+"""What was guessed, the hashes it was guessed at, and from where."""
+
+
 class Busy(Exception):
     """More attempts wait than are allowed: the client is asked to come again (454 4.7.0)."""
 
@@ -46,64 +54,73 @@ class Authenticator:
     """Verifies usernames and passwords against the directory."""
 
     def __init__(
-        self, directory: Directory, backoff: Backoff, metrics: Metrics, monotonic: Callable[[], float]
+        self,
+        directory: Directory,
+        backoff: Backoff,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+        clock: Callable[[], datetime],
     ) -> None:
-        self._directory, self._backoff, self._metrics, self._monotonic = directory, backoff, metrics, monotonic
+        """`clock` says which passwords hold; `monotonic`, in seconds, how long one is remembered."""
+        self._directory, self._backoff, self._metrics = directory, backoff, metrics
+        self._monotonic, self._clock = monotonic, clock
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
         self._hasher = PasswordHasher()
         self._turns = Turns(_THREADS, "argon2")
         self._by_address = Places(_ATTEMPTS, reserve=_ATTEMPTS // 4, most=_ATTEMPTS_OF_ADDRESS)
         self._by_account = Places(_ATTEMPTS, most=_ATTEMPTS_AT_ACCOUNT)
-        self._under_way: dict[tuple[bytes, str, str], asyncio.Future[bool | None]] = {}
-        """Guess -> whether it was right; None: it was not judged."""
+        self._under_way: dict[_Guess, asyncio.Future[str | None]] = {}
+        """Guess -> the hash that it fitted, or "" where it was wrong; None: it was not judged."""
 
     async def verify(self, username: str, password: str, peer: str, pause: Pause) -> Identity | None:
         """The identity, or None for a wrong username or password alike; raises Busy, and what `pause` raises."""
         identity = self._directory.by_username(username)
-        held = identity.credential.password_hash if identity else None
+        held = identity.password_hashes(self._clock()) if identity else ()
         digest = hmac.digest(self._key, f"{username}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
         attempt = Attempt(peer, username)
-        guess = (digest, held or "", attempt.address)
-        while not (held and self._remembers(digest, held)):
+        guess = (digest, held, attempt.address)
+        while not (fitted := self._remembered(digest, held)):
             same = self._under_way.get(guess)
-            right: bool | None
+            judged: str | None
             if same is None:
-                right = await self._judge(guess, attempt, password, pause)
+                judged = await self._judge(guess, attempt, password, pause)
             else:
                 await asyncio.wait((same,))
-                right = same.result()
-            if right is not None:
-                self._metrics.auth.labels("right" if right else "wrong").inc()
-                return identity if right else None
+                judged = same.result()
+            if judged is not None:
+                self._metrics.auth.labels("right" if judged else "wrong").inc()
+                return replace(identity, shown=judged) if judged and identity else None
         self._backoff.succeeded(attempt)
         self._metrics.auth.labels("remembered").inc()
-        return identity
+        return replace(identity, shown=fitted) if identity else None
 
-    async def _judge(self, guess: tuple[bytes, str, str], attempt: Attempt, password: str, pause: Pause) -> bool:
+    async def _judge(self, guess: _Guess, attempt: Attempt, password: str, pause: Pause) -> str:
         digest, held, _ = guess
-        judged: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        judged: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._under_way[guess] = judged
         try:
             failures = await self._backoff.failures(attempt)
-            right = await self._in_turn(attempt, failures, held, password, pause)
-            right = right and bool(held)
-            if right:
+            fitted = await self._in_turn(attempt, failures, held, password, pause)
+            fitted = fitted if held else ""
+            if fitted:
                 self._backoff.succeeded(attempt)
-                self._right[digest] = (self._monotonic() + REMEMBERED_SECONDS, held)
+                self._right[digest] = (self._monotonic() + REMEMBERED_SECONDS, fitted)
                 if len(self._right) > _REMEMBERED:
                     self._right.popitem(last=False)
             else:
                 self._backoff.failed(attempt)
-            judged.set_result(right)
-            return right
+            judged.set_result(fitted)
+            return fitted
         finally:
             del self._under_way[guess]
             if not judged.done():
                 judged.set_result(None)
 
-    async def _in_turn(self, attempt: Attempt, failures: float, held: str, password: str, pause: Pause) -> bool:
-        """Whether the password is right, after its pause and when it is its turn; raises Busy.
+    async def _in_turn(
+        self, attempt: Attempt, failures: float, held: tuple[str, ...], password: str, pause: Pause
+    ) -> str:
+        """The hash that the password fits, or "", after its pause and when it is its turn; raises Busy.
 
         Other guesses that are waiting count as failures: many at once are no way around the pause.
         """
@@ -121,7 +138,7 @@ class Authenticator:
                 seconds = backoff.pause(failures + waiting)
                 if seconds:
                     await pause(seconds)
-                work = partial(self._matches, held or DECOY, password)
+                work = partial(self._matches, held or (DECOY,), password)
                 return await self._turns.run(address, work, first=attempt.good)
             finally:
                 self._by_account.give(account)
@@ -129,20 +146,26 @@ class Authenticator:
             self._by_address.give(address)
             self._metrics.auth_waiting.set(self._by_address.taken)
 
-    def _remembers(self, digest: bytes, held: str) -> bool:
+    def _remembered(self, digest: bytes, held: Sequence[str]) -> str:
+        """The hash that this guess was found to fit, if it still holds; else ""."""
         found = self._right.get(digest)
         if found is None:
-            return False
-        if found[0] <= self._monotonic() or not hmac.compare_digest(found[1], held):
+            return ""
+        if found[0] <= self._monotonic() or found[1] not in held:
             del self._right[digest]
-            return False
-        return True
+            return ""
+        return found[1]
 
-    def _matches(self, held: str, password: str) -> bool:
+    def _matches(self, held: Sequence[str], password: str) -> str:
+        """Which of the hashes the password fits, or ""; one computation, for two have one salt."""
         try:
-            return self._hasher.verify(held, password)
+            if len(held) == 1:
+                self._hasher.verify(held[0], password)
+                return held[0]
+            made = hashed_beside(password, held[0])
+            return next((each for each in held if hmac.compare_digest(each, made)), "")
         except (VerificationError, InvalidHashError):
-            return False
+            return ""
 
     def close(self) -> None:
         """End the threads."""

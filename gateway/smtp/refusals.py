@@ -1,8 +1,9 @@
-"""What the edge refuses of a whole message before any rule is asked. Pure: the session and `postern check` share it."""
+"""What the edge refuses whatever the rules say. Pure: the session and `postern check` share it."""
 
 from config.policy import MessageBounds
+from config.switch import Lock
 from filters.message import Message
-from filters.model import Finding
+from filters.model import Finding, Outcome, Verdict
 from gateway.smtp import mime, replies
 from gateway.smtp.body import Body
 
@@ -32,3 +33,13 @@ def of_message(
         return replies.LOOP.finding(f"{count} Received fields, limit {bounds.max_received}")
     excess = mime.excess(message, body.hyphens, bounds.max_mime_parts, bounds.max_mime_depth)
     return replies.MIME_BOUNDS.finding(excess) if excess else None
+
+
+def of_lock(lock: Lock) -> Finding:
+    """Why a locked credential is refused. The lock's reason is the operator's words, and stands in the act's record."""
+    return replies.LOCKED.finding(f"locked since {lock.since:%Y-%m-%d %H:%M:%S} UTC by {lock.source}")
+
+
+def verdict(finding: Finding) -> Verdict:
+    """The verdict that a refusal is by itself."""
+    return Verdict(Outcome.REJECT if finding.reply.code >= 500 else Outcome.DEFER, (finding,), finding)

@@ -100,6 +100,11 @@ SUSPENDED = Refusal(
     "The operator has suspended this customer.",
     "Contact the operator.",
 )  # fmt: skip
+LOCKED = Refusal(
+    "CREDENTIAL-LOCKED", "MP-1a", Reply(450, "4.7.1", "This credential is locked; contact the operator"),
+    "The operator, or signals of theft, have locked this credential; the customer's others are not touched.",
+    "Change its password, look for what used it, and ask the operator to unlock it; your server tries again by itself.",
+)  # fmt: skip
 BARE_LINE_END = Refusal(
     "BARE-LF", "MOD-2.5b", Reply(554, "5.6.0", "Bare CR or LF is not allowed; lines end in CRLF"),
     "Only CRLF ends a line (RFC 5321 section 2.3.8); anything else lets mail be smuggled past the next server.",
@@ -178,8 +183,8 @@ FLOOD_DOMAIN = Refusal(
     "Leave it in the queue: it passes when there is room.",
 )  # fmt: skip
 REFUSALS = (
-    AUTH_REQUIRED, RELAY, SUSPENDED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, EIGHT_BIT, LOOP, MIME_BOUNDS,
-    QUOTA, QUOTA_HARD, QUOTA_REPORTS, QUOTA_GATEWAY, FLOOD_RECIPIENT, FLOOD_DOMAIN, NEXT_HOP,
+    AUTH_REQUIRED, RELAY, SUSPENDED, LOCKED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, EIGHT_BIT, LOOP,
+    MIME_BOUNDS, QUOTA, QUOTA_HARD, QUOTA_REPORTS, QUOTA_GATEWAY, FLOOD_RECIPIENT, FLOOD_DOMAIN, NEXT_HOP,
 )  # fmt: skip
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}

@@ -248,3 +248,20 @@ def test_a_certificate_of_two_customers_in_one_file_is_refused() -> None:
     ]
     with pytest.raises(ValueError, match=r"certificate 'abab\S+' stands at customer 'a' and at 'b'"):
         CustomersFile.model_validate({"customers": both})
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("ACME-App", True), (" acme-app ", True), ("192.0.2.0/24", True), ("192.0.2.7/24", False), ("198.51.100.7", True),
+        ("sha256:" + "ab" * 32, True), (":".join(["AB"] * 32), True), ("AB" * 32, True), ("acme", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_credential_is_called_by_any_of_its_names_in_any_form(text: str, called: bool) -> None:
+    credential = Credential(
+        username="Acme-App",
+        password="correct horse",
+        networks=("192.0.2.0/24", "198.51.100.7/32"),
+        certificates=("ab" * 32,),
+    )
+    assert credential.is_called(text) == called

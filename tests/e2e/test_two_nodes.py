@@ -1,5 +1,6 @@
 """Two gateways on one PostgreSQL: what is told to one is in force on the other."""
 
+import functools
 import json
 import shutil
 import statistics
@@ -10,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.rig.postern import ACME, Postern
+from tests.rig.postern import ACME, Postern, poll
 from tests.rig.postgres import running
 from tests.rig.processes import free_port
+from tests.rig.smtp_client import Client
 
 WITHDRAWALS = 200
 IN_FORCE = 5.0
@@ -22,8 +24,8 @@ CHECK = "/api/v1/customers/acme/check"
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    """A client of each node, with an administrator's token."""
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postern, Postern]]:
+    """Two nodes that run."""
     folder = tmp_path_factory.mktemp("nodes")
     with running() as server, server.database() as url:
         registry = {"registry": {"url": url}}
@@ -32,14 +34,21 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Clie
         # The second node is given the first one's secrets, as the operator's guide says.
         (second.folder / "var").mkdir()
         shutil.copy(first.folder / "var" / "secrets.toml", second.folder / "var" / "secrets.toml")
-        token = first.command("token", "create", "--role", "admin").splitlines()[-1]
         with first.start(), second.start():
-            headers = {"Authorization": f"Bearer {token}"}
-            with (
-                httpx.Client(base_url=f"http://127.0.0.1:{first.http_port}", headers=headers, timeout=30) as one,
-                httpx.Client(base_url=f"http://127.0.0.1:{second.http_port}", headers=headers, timeout=30) as other,
-            ):
-                yield one, other
+            yield first, second
+
+
+@pytest.fixture(scope="module")
+def nodes(gateways: tuple[Postern, Postern]) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """A client of each node, with an administrator's token."""
+    first, second = gateways
+    token = first.command("token", "create", "--role", "admin").splitlines()[-1]
+    headers = {"Authorization": f"Bearer {token}"}
+    with (
+        httpx.Client(base_url=f"http://127.0.0.1:{first.http_port}", headers=headers, timeout=30) as one,
+        httpx.Client(base_url=f"http://127.0.0.1:{second.http_port}", headers=headers, timeout=30) as other,
+    ):
+        yield one, other
 
 
 def done(answer: httpx.Response) -> dict[str, object]:
@@ -89,3 +98,24 @@ def test_a_withdrawal_told_to_one_node_is_in_force_on_the_other_at_once(
         f"from the request at one node to the refusal at the other: median {statistics.median(taken) * 1000:.0f} ms, "
         f"p99 {taken[int(len(taken) * 0.99)] * 1000:.0f} ms of {WITHDRAWALS}"
     )
+
+
+def test_a_lock_told_to_one_node_acts_on_sessions_that_are_open_at_both(
+    gateways: tuple[Postern, Postern], nodes: tuple[httpx.Client, httpx.Client]
+) -> None:
+    def at_mail(client: Client) -> str:
+        reply = client.ask("MAIL FROM:<ann@acme.example>")
+        client.ask("RSET")
+        return reply
+
+    first, second = gateways
+    with Client(first.port) as here, Client(second.port) as there:
+        for client in (here, there):
+            assert client.authenticate().startswith("235 ")
+            assert at_mail(client).startswith("250 ")
+        for act, code in (("lock", "450 4.7.1 "), ("unlock", "250 ")):
+            asked(nodes[0], f"/api/v1/customers/acme/credentials/{act}", {"name": "acme-app", "reason": "stolen"})
+            assert at_mail(here).startswith(code), "at once, where it was told"
+            follows = functools.partial(lambda code: at_mail(there).startswith(code), code)
+            seconds = poll(follows, IN_FORCE, f"{act} at the other node")
+            print(f"{act} at the other node: {seconds:.2f} s")

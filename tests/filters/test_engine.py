@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from config.customers import Credential, Customer
 from config.policy import Action, Policy
+from config.switch import Exemption
 from filters import RULES
 from filters.engine import BROKEN, UnknownRule, bind, check_codes, deferring, evaluate, rejecting
 from filters.message import Message
@@ -198,3 +199,37 @@ def test_a_message_passes_only_when_no_rule_in_force_found_something_or_failed(
             hard = action is Action.REJECT and not isinstance(answer, Exception)
             expected = max(expected, Outcome.REJECT if hard else Outcome.DEFER)
     assert outcome(tuple_of) is expected
+
+
+EXEMPTION = Exemption("ab12", "acme", "A-B", FACTS.now + timedelta(days=1), "migration", FACTS.now)
+EXEMPT = replace(FACTS, exemptions={"A-B": EXEMPTION})
+
+
+@pytest.mark.parametrize("action", [Action.DEFER, Action.REJECT])
+def test_an_exemption_makes_a_rule_observe_and_stands_with_the_finding(action: Action) -> None:
+    policy = Policy(actions={"A-B": action, "C-D": action})
+    rules = (made("A-B", "found"), made("C-D", "found"))
+    verdict = evaluate(bind(policy, rules=rules), MESSAGE, EXEMPT, policy)
+    assert [(each.code, each.action, each.exemption) for each in verdict.findings] == [
+        ("A-B", Action.OBSERVE, "ab12"),
+        ("C-D", action, ""),
+    ]
+    assert verdict.decisive is verdict.findings[1]
+    alone = bind(Policy(actions={"A-B": action}), rules=rules[:1])
+    assert evaluate(alone, MESSAGE, EXEMPT, policy).outcome is Outcome.ACCEPT
+
+
+def test_an_exemption_ends_by_itself() -> None:
+    bound = bind(Policy(), rules=(made("A-B", "found"),))
+    for moment, expected in ((-1, Outcome.ACCEPT), (0, Outcome.REJECT)):
+        facts = replace(EXEMPT, now=EXEMPTION.until + timedelta(microseconds=moment))
+        assert evaluate(bound, MESSAGE, facts, Policy()).outcome is expected
+
+
+def test_an_exempted_rule_that_raises_decides_nothing_and_one_that_observes_is_not_called_exempted() -> None:
+    verdict = evaluate(bind(Policy(), rules=(made("A-B", ValueError("x")),)), MESSAGE, EXEMPT, Policy())
+    assert (verdict.outcome, verdict.findings[0].failed, verdict.findings[0].exemption) == (
+        Outcome.ACCEPT, True, "ab12",
+    )  # fmt: skip
+    observing = bind(Policy(), rules=(made("A-B", "found", Action.OBSERVE),))
+    assert evaluate(observing, MESSAGE, EXEMPT, Policy()).findings[0].exemption == ""

@@ -1,12 +1,14 @@
 """The directory: who somebody is, now."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from config.customers import Customer, Standing
 from config.policy import Action, Policy
+from config.switch import Exemption, Lock, Overlap
 from consent.customers import StoredCustomer
 from filters.engine import UnknownRule
 from gateway.directory import Directory, own_names
@@ -80,9 +82,9 @@ def test_an_identity_is_renewed_with_the_new_standing() -> None:
     made = directory(stored("acme", {"username": "app", "password_hash": HASH}))
     before = made.by_username("app")
     assert before is not None
-    assert made.renewed(before) is before
+    assert made.renewed(before, NOW) is before
     made.update([stored("acme", {"username": "app", "password_hash": HASH}, status="suspended")])
-    after = made.renewed(before)
+    after = made.renewed(before, NOW)
     assert after is not None
     assert after.entry.standing.status == "suspended"
 
@@ -95,7 +97,35 @@ def test_an_identity_ends_with_its_password_or_credential(credential: dict[str, 
     before = made.by_username("app")
     assert before is not None
     made.update([stored("acme", credential)])
-    assert made.renewed(before) is None
+    assert made.renewed(before, NOW) is None
+
+
+def test_who_showed_the_old_password_is_who_it_was_until_the_overlap_is_over() -> None:
+    until = NOW + timedelta(days=7)
+    one = stored("acme", {"username": "app", "password_hash": HASH})
+    made = directory(one)
+    before = made.by_username("app")
+    assert before is not None
+    rotated = stored("acme", {"username": "app", "password_hash": HASH + "x"})
+    made.update([replace(rotated, overlaps={"app": Overlap(HASH, until)})])
+    found = made.renewed(replace(before, shown=HASH), until - timedelta(microseconds=1))
+    assert found is not None
+    assert found.password_hashes(NOW) == (HASH + "x", HASH)
+    assert made.renewed(found, until) is None
+    assert made.renewed(replace(found, shown=HASH + "x"), until) is not None
+    assert found.password_hashes(until) == (HASH + "x",)
+
+
+def test_locks_and_exemptions_are_the_entrys_and_stay_when_the_policy_changes() -> None:
+    lock = Lock("phishing", "operator", NOW)
+    exemption = Exemption("ab12", "acme", "NO-SUCH-RULE", NOW, "x", NOW)
+    one = stored("acme", {"username": "app", "password_hash": HASH}, {"networks": ["192.0.2.0/24"]})
+    made = directory(replace(one, locks={"app": lock}, exemptions=(exemption,)))
+    made.rebind(Policy())
+    app, nets = made.by_username("app"), made.by_address("192.0.2.1")
+    assert app is not None and nets is not None
+    assert (app.lock, nets.lock) == (lock, None)
+    assert app.entry.exemptions == {"NO-SUCH-RULE": exemption}
 
 
 def test_unknown_rule_codes_leave_what_was_known_in_force() -> None:

@@ -88,10 +88,10 @@ def test_a_file_that_is_not_there_is_status_2(desk: Desk) -> None:
 
 def test_keys_that_are_only_recorded_are_said_to_be(desk: Desk) -> None:
     path = Path(desk.customers)
-    path.write_text(path.read_text().replace('name = "Brand"', 'name = "Brand"\nlimits = { messages_per_hour = 5 }'))
+    path.write_text(path.read_text().replace('name = "Brand"', 'name = "Brand"\nbulk = { slow_start = 5 }'))
     result = desk.run("customers", "apply", desk.customers)
     assert result.exit_code == 0
-    assert result.stderr == "postern: customer 'brand': recorded, but not acted on yet: limits\n"
+    assert result.stderr == "postern: customer 'brand': recorded, but not acted on yet: bulk\n"
 
 
 def test_list_and_show_never_show_a_password(applied: Desk) -> None:

@@ -13,6 +13,8 @@ GROUPS = {
     "customers": ("apply", "list", "show", "suspend", "resume"),
     "lists": ("list", "show", "add", "lower"),
     "notices": ("add", "list", "show"),
+    "credentials": ("list", "create", "lock", "unlock", "rotate", "remove"),
+    "exempt": ("add", "list", "remove"),
     "domains": ("add", "list", "check", "remove"),
     "limits": ("show",),
     "parties": ("list", "show", "add"),

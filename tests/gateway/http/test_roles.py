@@ -44,6 +44,11 @@ def admin(status: int = 200, **more: Any) -> Asked:
     return Asked((401, 401, status, 403, 403, 403), more)
 
 
+def inward(**more: Any) -> Asked:
+    """For admin and auditor."""
+    return Asked((401, 401, 200, 200, 403, 403), more)
+
+
 TABLE = {
     ("GET", "/healthz"): public(),
     ("GET", "/readyz"): public(),
@@ -58,6 +63,23 @@ TABLE = {
     ),
     ("POST", f"{C}/suspend"): admin(json={"reason": "test"}),
     ("POST", f"{C}/resume"): admin(json={"reason": "test"}),
+    ("GET", f"{C}/credentials"): inward(),
+    ("POST", f"{C}/credentials"): admin(201, json={"username": "acme-shop"}),
+    ("POST", f"{C}/credentials/lock"): admin(json={"name": "acme-app", "reason": "test"}),
+    ("POST", f"{C}/credentials/unlock"): admin(json={"all": True, "reason": "test"}),
+    ("POST", f"{C}/credentials/rotate"): admin(json={"name": "acme-app"}),
+    ("POST", f"{C}/credentials/remove"): admin(json={"name": "acme-shop", "reason": "test"}),
+    ("POST", "/api/v1/credentials/lock"): admin(json={"all": True, "reason": "test"}),
+    ("POST", "/api/v1/credentials/unlock"): admin(json={"all": True, "reason": "test"}),
+    ("GET", "/api/v1/exemptions"): inward(),
+    ("GET", f"{C}/exemptions"): inward(),
+    ("POST", f"{C}/exemptions"): admin(
+        201, json={"rule": "HDR-DATE", "until": "2026-12-31T00:00:00Z", "reason": "test"}
+    ),
+    ("POST", f"{C}/exemptions/remove"): admin(json={"rule": "HDR-DATE", "reason": "test"}),
+    ("GET", f"{C}/domains"): inward(),
+    ("POST", f"{C}/domains"): admin(201, json={"domain": "shop.example", "reason": "contract"}),
+    ("POST", f"{C}/domains/remove"): admin(json={"domain": "shop.example", "reason": "contract ended"}),
     ("POST", f"{C}/check"): readers(json={"list": "newsletter", "addresses": [BOB]}),
     ("POST", f"{C}/consent/imports"): writers(params={"list": "newsletter"}, content=FILE),
     ("GET", f"{C}/consent/imports"): readers(),

@@ -1,14 +1,18 @@
 """Passwords: argon2id off the loop, bounded, remembered for a while, dropped on change."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from argon2 import PasswordHasher
 
 from config.customers import Customer, Standing
 from config.policy import Policy
+from config.switch import Overlap
 from consent.customers import StoredCustomer
+from consent.passwords import hashed_beside
 from gateway.directory import Directory
 from gateway.ledger.memory import MemoryLedger
 from gateway.metrics import Metrics
@@ -17,6 +21,7 @@ from gateway.smtp.auth import REMEMBERED_SECONDS, Authenticator, Busy
 from gateway.smtp.backoff import Backoff
 from gateway.smtp.places import Places
 
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -25,7 +30,7 @@ def customer(password: str) -> StoredCustomer:
         {"id": "acme", "name": "A", "domains": ["acme.example"],
          "credentials": [{"username": "app", "password_hash": HASHER.hash(password)}]}
     )  # fmt: skip
-    return StoredCustomer(made, Standing(), 1, datetime(2026, 11, 20, tzinfo=UTC))
+    return StoredCustomer(made, Standing(), 1, NOW)
 
 
 class Time:
@@ -55,7 +60,9 @@ def pauses() -> list[float]:
 
 
 def authenticator(directory: Directory, time: Time) -> Authenticator:
-    return Authenticator(directory, Backoff(MemoryLedger(time)), Metrics(), time)
+    return Authenticator(
+        directory, Backoff(MemoryLedger(time)), Metrics(), time, lambda: NOW + timedelta(seconds=time.now)
+    )
 
 
 @pytest.fixture
@@ -66,7 +73,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> tuple[Directory, Authenticator, Ti
     made = authenticator(directory, time)
     matches = made._matches
 
-    def watched(held: str, password: str) -> bool:
+    def watched(held: Sequence[str], password: str) -> str:
         hashed.append(password)
         return matches(held, password)
 
@@ -244,9 +251,7 @@ async def test_a_broken_hash_never_matches() -> None:
     directory = Directory(Policy())
     broken = customer("x" * 8).customer.model_dump()
     broken["credentials"][0]["password_hash"] = "$argon2id$broken"
-    directory.update(
-        [StoredCustomer(Customer.model_validate(broken), Standing(), 1, datetime(2026, 11, 20, tzinfo=UTC))]
-    )
+    directory.update([StoredCustomer(Customer.model_validate(broken), Standing(), 1, NOW)])
     made = authenticator(directory, Time())
     assert await made.verify("app", "x" * 8, "192.0.2.1", pause) is None
     made.close()
@@ -254,3 +259,24 @@ async def test_a_broken_hash_never_matches() -> None:
 
 def test_an_unknown_username_costs_what_a_known_one_costs() -> None:
     assert not PasswordHasher().check_needs_rehash(auth.DECOY)
+
+
+async def test_two_passwords_hold_until_the_overlap_is_over_and_no_longer_from_memory(parts: Parts) -> None:
+    directory, made, time, hashed = parts
+    old = customer("right password")
+    held = old.customer.credentials[0].password_hash or ""
+    fresh = hashed_beside("new password", held)
+    credential = old.customer.credentials[0].model_copy(update={"password_hash": fresh})
+    until = NOW + timedelta(seconds=60)
+    rotated = old.customer.model_copy(update={"credentials": (credential,)})
+    directory.update([replace(old, customer=rotated, overlaps={"app": Overlap(held, until)})])
+    for password, shown in (("right password", held), ("new password", fresh)):
+        found = await made.verify("app", password, "192.0.2.1", pause)
+        assert found is not None and found.shown == shown
+        again = await made.verify("app", password, "192.0.2.1", pause)
+        assert again is not None and again.shown == shown
+    assert hashed == ["right password", "new password"], "each was computed once"
+    assert await made.verify("app", "wrong password", "192.0.2.1", pause) is None
+    time.now = 60.0
+    assert await made.verify("app", "right password", "192.0.2.1", pause) is None
+    assert await made.verify("app", "new password", "192.0.2.1", pause) is not None

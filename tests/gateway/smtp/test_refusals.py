@@ -1,11 +1,16 @@
 """What the edge refuses of a message whatever its rules would say."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from config.policy import MessageBounds
+from config.switch import Lock
 from filters.message import Message
+from filters.model import Outcome
+from gateway.smtp import replies
 from gateway.smtp.body import Body, Budget
-from gateway.smtp.refusals import of_message
+from gateway.smtp.refusals import of_lock, of_message, verdict
 
 BOUNDS = MessageBounds(max_header_bytes=16 * 1024, max_received=10)
 FROM = b"From: ann@acme.example\r\n"
@@ -61,3 +66,13 @@ def test_eight_bits_are_refused_where_the_next_hop_takes_seven() -> None:
         "EIGHT-BIT", "octets above 127, and the next hop did not offer 8BITMIME",
     )  # fmt: skip
     assert refusal(FROM + b"\r\nGreetings\r\n", seven_bit=True) is None
+
+
+def test_a_lock_defers_and_keeps_its_reason_to_itself() -> None:
+    lock = Lock("bob@recipient.example complained", "THEFT-A, THEFT-B", datetime(2026, 11, 20, 10, tzinfo=UTC))
+    found = of_lock(lock)
+    assert (str(found.reply)[:9], found.evidence) == (
+        "450 4.7.1", "locked since 2026-11-20 10:00:00 UTC by THEFT-A, THEFT-B",
+    )  # fmt: skip
+    assert (verdict(found).outcome, verdict(found).decisive) == (Outcome.DEFER, found)
+    assert verdict(replies.SIZE.finding("x")).outcome is Outcome.REJECT
