@@ -26,7 +26,8 @@ from gateway.ledger.model import tag_of
 _AT_ONCE = 100
 """Operations of a renewal or a recovery that go with one round trip, so that others wait a few milliseconds."""
 _encode = msgspec.msgpack.Encoder().encode
-_answers = msgspec.msgpack.Decoder(list[list[int]]).decode
+answers_in = msgspec.msgpack.Decoder(list[list[int]]).decode
+"""What the script said to each operation; raises msgspec.DecodeError."""
 
 
 class Kind(IntEnum):
@@ -166,10 +167,10 @@ class Charging:
             owed, self._owed = self._owed[:_AT_ONCE], self._owed[_AT_ONCE:]
             yield from owed
 
-    def answered(self, operations: Sequence[Operation], reply: bytes | None) -> None:
+    def answered(self, operations: Sequence[Operation], answers: Sequence[list[int]] | None) -> None:
         """What the script said to the operations of one call; None where it is not known what it did."""
-        answers: Sequence[list[int] | None] = [None] * len(operations) if reply is None else _answers(reply)
-        for operation, answer in zip(operations, answers, strict=True):
+        each: Sequence[list[int] | None] = answers if answers is not None else [None] * len(operations)
+        for operation, answer in zip(operations, each, strict=True):
             self._done(operation, answer)
             if operation.question is not None:
                 self._part(operation, answer, operation.question)

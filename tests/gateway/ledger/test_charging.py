@@ -341,3 +341,19 @@ async def test_a_crowd_beyond_the_bound_is_served_from_the_share_and_told(world:
         ledger.settle(each)
     await ledger.keep()
     assert await used(other, one) == [2500]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_answer_that_cannot_be_read_is_none(world: World) -> None:
+    ledger = world.process(2)
+    run = ledger._server.run
+
+    async def nonsense(calls: Any) -> Any:
+        await run(calls)
+        return [b"\xc1"] * len(calls)
+
+    setattr(ledger._server, "run", nonsense)  # noqa: B010
+    assert (await reserved(ledger, charge())).alone
+    setattr(ledger._server, "run", run)  # noqa: B010
+    await ledger.keep()
+    assert await used(ledger, charge()) == [1]
