@@ -22,7 +22,7 @@ from typing import NamedTuple
 from gateway.ledger.charges import SLOTS, Charge, Reservation, Shortfall, Use
 from gateway.ledger.windows import Windows
 
-MAX_KNOWN = 50_000
+MAX_KNOWN = 20_000
 """Counters of which this process remembers how they stood."""
 MAX_COUNTERS = 250_000
 _UNBOUNDED = 2**53

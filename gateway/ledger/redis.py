@@ -250,14 +250,18 @@ class RedisLedger:
         for operations in windows:
             keys, argument = message(int(now), self._process, int(LEASE * 1000), operations)
             calls.append(Call(_WINDOWS, keys, [argument]))
-        replies: Sequence[Any] = [None] * len(calls)
+        replies: list[Any] = [None] * len(calls)
         if self._up:
             try:
                 found = await self._server.run(calls)
-                numbers = [list(map(float, reply)) for reply in found[: len(places)]]
-                replies = [*numbers, *map(answers_in, found[len(places) :])]
             except _FAILURES as error:
                 self._down(error)
+                found = []
+            for at, raw in enumerate(found):
+                try:
+                    replies[at] = list(map(float, raw)) if at < len(places) else answers_in(raw)
+                except _FAILURES as error:
+                    self._down(raw if isinstance(raw, Exception) else error)
         for group, reply in zip(places, replies, strict=False):
             for at, call in enumerate(group):
                 if call.answer is not None and not call.answer.done():
