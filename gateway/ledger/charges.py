@@ -73,7 +73,8 @@ class Reservation:
         """How much of each charge passed, all of it where `kept` is None; raises ValueError for more than that."""
         amounts = [charge.amount for charge in self.charges]
         if kept is None:
-            kept = amounts
+            self.open = False
+            return amounts
         if len(kept) != len(amounts) or any(not 0 <= part <= whole for part, whole in zip(kept, amounts, strict=True)):
             raise ValueError(f"{list(kept)} of {amounts} cannot have passed")
         self.open = False

@@ -17,10 +17,10 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
-from gateway.ledger.charging import Charging, message
+from gateway.ledger.charging import Charging, answers_in, message
 from gateway.ledger.charging import Operation as Charged
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take, key
@@ -98,13 +98,18 @@ class RedisLedger:
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
-        """Give all places back, where Redis can be told; else they expire."""
+        """Give all places back and tell what passed, where Redis can be told; else places expire.
+
+        What is reserved in windows and has not ended counts as passed when its lease is over.
+        """
         if self._keeping is not None:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeping
         held = list(self._own.held)
         self._own.held.clear()
+        if self._up:
+            self._charging.recover(forgotten=False)
         await self._declare(held)
         if self._sending is not None:
             await asyncio.wait((self._sending,))
@@ -245,18 +250,24 @@ class RedisLedger:
         for operations in windows:
             keys, argument = message(int(now), self._process, int(LEASE * 1000), operations)
             calls.append(Call(_WINDOWS, keys, [argument]))
-        replies: list[list[bytes]] | list[None] = [None] * len(calls)
+        replies: list[Any] = [None] * len(calls)
         if self._up:
             try:
-                replies = await self._server.run(calls)
+                found = await self._server.run(calls)
             except _FAILURES as error:
                 self._down(error)
+                found = []
+            for at, raw in enumerate(found):
+                try:
+                    replies[at] = list(map(float, raw)) if at < len(places) else answers_in(raw)
+                except _FAILURES as error:
+                    self._down(raw if isinstance(raw, Exception) else error)
         for group, reply in zip(places, replies, strict=False):
             for at, call in enumerate(group):
                 if call.answer is not None and not call.answer.done():
-                    call.answer.set_result(call.instead if reply is None else float(reply[at]))
+                    call.answer.set_result(call.instead if reply is None else reply[at])
         for operations, answer in zip(windows, replies[len(places) :], strict=True):
-            self._charging.answered(operations, cast(bytes | None, answer))
+            self._charging.answered(operations, answer)
 
     def _arguments(self, now: str, calls: Sequence[_Call]) -> list[str]:
         return [now, self._process, f"{LEASE * 1000:.0f}", *(part for call in calls for part in call[1:4])]
