@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from config.domain import Domain, domain_name
 from config.files import load
 from config.policy import Action, Frozen, RuleCode
+from config.webhooks import Webhook
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """A customer's or list's id: lower-case letters, digits, `-` and `_`, at most 64."""
@@ -222,6 +223,8 @@ class Customer(Frozen):
     next_hop: str | None = None
     """A next hop of the settings; None is the first."""
     credentials: tuple[Credential, ...] = ()
+    webhook: Webhook | None = None
+    """Where it is told what happens to its mail; None tells `contact`."""
     limits: Limits = Limits()
     bulk: Bulk = Bulk()
     actions: dict[RuleCode, Action] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from consent.database import Database
 from consent.domains import DomainStore
 from consent.heads import HeadStore
 from consent.keys import Secrets
+from consent.outbox import Outbox
 from consent.repeats import RepeatStore
 from consent.store import ConsentStore
 from consent.subjects import SubjectStore
@@ -28,6 +29,7 @@ class Stores:
     subjects: SubjectStore
     heads: HeadStore
     repeats: RepeatStore
+    outbox: Outbox
     consent_database: Database
     """Where consents, lists, notices and imports are; on PostgreSQL it is `database`."""
     consents: ConsentStore
@@ -61,6 +63,7 @@ class Stores:
             SubjectStore(database, secrets),
             HeadStore(database),
             RepeatStore(database),
+            Outbox(database),
             consent_database,
             ConsentStore(consent_database, secrets),
         )
