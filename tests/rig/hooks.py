@@ -41,9 +41,9 @@ class Hooks:
     `endless` (200, and a body without an end), `trickle` (a header that never ends), or octets, sent as they are.
     """
 
-    def __init__(self, folder: Path, *acts: int | str | bytes) -> None:
+    def __init__(self, folder: Path, *acts: int | str | bytes, certificate: Certificate | None = None) -> None:
         self.acts: list[int | str | bytes] = list(acts) or [200]
-        self.certificate: Certificate = make(folder, NAME)
+        self.certificate = certificate or make(folder, NAME)
         self.received: list[Received] = []
         self.port = 0
         self.sent = 0
