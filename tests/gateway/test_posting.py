@@ -1,10 +1,13 @@
 """Posting: signed, to an address that was looked at, bounded in everything; against a real HTTPS server."""
 
 import asyncio
+import base64
+import re
 import ssl
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,10 +56,27 @@ async def test_a_request_is_what_the_libraries_of_standard_webhooks_take(tmp_pat
     assert not got.signed_by(secret_text(b"x" * 32))
 
 
+async def test_the_customers_guide_verifies_what_is_sent(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs/customer.md").read_text()
+    code = next(each for each in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "def verified(" in each)
+    made: dict[str, Any] = {}
+    exec(code, made)
+    now = datetime.now(UTC)
+    async with Hooks(tmp_path) as hooks:
+        for time_of in (now, now - timedelta(minutes=6)):
+            fresh = poster(hooks)
+            await fresh.post(Webhook(url=hooks.url), "evt_1", BODY, [SECRET, BEFORE], time_of)
+            fresh.close()
+    got, old = hooks.received
+    for secret in (SECRET, BEFORE):
+        assert made["verified"](secret_text(secret), got.headers, got.body)
+        assert not made["verified"](secret_text(secret), got.headers, got.body + b" ")
+        assert not made["verified"](secret_text(secret), old.headers, old.body)
+    assert not made["verified"](secret_text(b"x" * 32), got.headers, got.body)
+
+
 def test_the_signature_is_that_of_the_published_example() -> None:
     """Of the reference implementations of Standard Webhooks."""
-    import base64
-
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     found = signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, '{"test": 2432232314}', secret)
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
