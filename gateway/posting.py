@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hmac
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -34,6 +35,10 @@ _REFUSED = tuple(
 )
 """Beside what `ipaddress` knows not to be global: Azure's service for its virtual machines; protocol assignments
 (RFC 6890), among them Oracle's metadata; 6to4 (RFC 3056, 7526) and Teredo (RFC 4380), which hold any IPv4 address."""
+
+# They log every URL whole, with what a customer has hidden in its path.
+for _chatty in ("httpx", "httpcore"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 Resolve = Callable[[str, int], list[str]]
 
