@@ -8,6 +8,10 @@ in any window, cap * (2 - 1/P) at most:
 - one that heard less passes cap / P at most, whatever the others have used: beside the cap, (P - 1) times that;
 - when Redis is back, one process may fill the cap while the others still go by their shares: no more than that, either.
 
+That holds for a Redis that comes back with what it had. One that forgot is told how each process's MAX_KNOWN last
+counters stood, and takes the highest: beside the bound there may pass what nobody who is left had heard of, and what
+some had not, when the first of them told.
+
 A process that ends meanwhile takes with it what it passed alone, and its successor has a share again. Of more than
 MAX_COUNTERS at which something passed alone, the one untouched longest is not told: there it may be cap more.
 

@@ -36,7 +36,10 @@ class Charge:
     amount: int
     """Messages, recipients or bytes; at least 0."""
     caps: tuple[tuple[int, int], ...]
-    """(Length of the window in seconds, the most that may pass in any span of that length), shortest first."""
+    """(Length of the window in seconds, the most that may pass in any span of that length), shortest first.
+
+    A counter is always charged with the same windows; its caps may change.
+    """
     among: str = ""
     """The customer it is charged for, where the counter is shared by several and each has its fair share."""
 
