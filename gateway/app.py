@@ -37,6 +37,7 @@ from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
 from gateway.rota import Rota
+from gateway.signing import Signing
 from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.backoff import Backoff
@@ -78,9 +79,8 @@ class Gateway:
         self.evidence = Evidence(settings, self.stores, clock)
         self.directory = Directory(policy, own_names(settings.hostname, settings.operator.domains))
         self.repeats = Repeats(self.stores.repeats, clock)
-        self.changes = Changes(
-            self.stores.customers, self.stores.repeats, self.directory, self.repeats, self.metrics, clock
-        )
+        self.signing = Signing(self.stores.secrets)
+        self.changes = Changes(self.stores, self.directory, self.signing, self.repeats, self.metrics, clock)
         self.strangers = Strangers()
         self.ledger = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
@@ -147,6 +147,7 @@ class Gateway:
         stack.callback(authenticator.close)
         self.vouching = Vouching.asking(self.settings.dns, loop.time)
         stack.callback(self.vouching.close)
+        stack.callback(self.signing.close)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
         stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
@@ -218,6 +219,7 @@ class Gateway:
             budget=budget,
             metrics=self.metrics,
             vouching=self.vouching,
+            signing=self.signing,
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
             names=self.names,

@@ -48,7 +48,7 @@ class Challenge:
         `servers` are resolvers as in the settings: addresses, with or without a port. None, or "system", are those of
         this machine: who gives a command wants it answered.
         """
-        return self.text in _texts(self.name, servers)
+        return self.text in texts(self.name, servers)
 
 
 def _server(text: str) -> Nameserver:
@@ -60,8 +60,11 @@ def _server(text: str) -> Nameserver:
         return Do53Nameserver(str(ipaddress.ip_address(host)), port)
 
 
-def _texts(name: str, servers: Sequence[str]) -> set[str]:
-    """The TXT records of a name, the strings of each joined (RFC 7208 section 3.3)."""
+def texts(name: str, servers: Sequence[str]) -> set[str]:
+    """The TXT records of a name, the strings of each joined (RFC 7208 section 3.3); raises DnsUnanswered.
+
+    `servers` as in `Challenge.met`.
+    """
     try:
         own = [server for server in servers if server != "system"]
         resolver = Resolver(configure=not own)

@@ -13,6 +13,7 @@ Postern has no queue. A client's transaction and the next hop's run in step:
                           3 a view of the bytes (hop 3)
                           4 facts, asked at once (hop 4); signatures are verified where a rule needs it
                           5 rules, pure (hop 5)
+                          DKIM-Signature on top of what is sent, where the customer has a key
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
                    <-     its answer behind our reference     <-   250
@@ -44,6 +45,7 @@ from gateway.metrics import Metrics
 from gateway.names import DomainNames
 from gateway.nexthop import NextHop
 from gateway.repeats import Repeats
+from gateway.signing import Signing
 from gateway.smtp import parameters, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
@@ -72,6 +74,7 @@ class Pipeline:
         budget: Budget,
         metrics: Metrics,
         vouching: Vouching,
+        signing: Signing,
         clock: Callable[[], datetime],
         trace_key: bytes,
         names: DomainNames | None = None,
@@ -81,7 +84,7 @@ class Pipeline:
         self.profile = operator.profile
         self.desk = Desk(operator)
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
-        self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
+        self.budget, self.metrics, self.vouching, self.signing, self.clock = budget, metrics, vouching, signing, clock
         self.policy_digest = policy.digest
         self.trace_key, self.names = trace_key, names
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)

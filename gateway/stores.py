@@ -7,6 +7,7 @@ from config.files import ConfigError
 from config.settings import Settings
 from consent.customers import CustomerStore
 from consent.database import Database
+from consent.dkim_keys import DkimKeyStore
 from consent.domains import DomainStore
 from consent.heads import HeadStore
 from consent.keys import Secrets
@@ -24,6 +25,7 @@ class Stores:
     secrets: Secrets
     customers: CustomerStore
     domains: DomainStore
+    dkim_keys: DkimKeyStore
     tokens: TokenStore
     subjects: SubjectStore
     heads: HeadStore
@@ -57,6 +59,7 @@ class Stores:
             secrets,
             CustomerStore(database),
             DomainStore(database),
+            DkimKeyStore(database, secrets),
             TokenStore(database),
             SubjectStore(database, secrets),
             HeadStore(database),

@@ -24,6 +24,7 @@ from gateway.audit.record import without_local_parts
 from gateway.directory import Identity
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
+from gateway.signing import SigningFailed
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Body, Wire
 from gateway.smtp.wire import LineRepair, Path, stuff
@@ -187,6 +188,9 @@ class Transaction:
                 self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
             return Closing(replies.TOO_SLOW), refused
+        except SigningFailed as error:
+            self._pipeline.metrics.alarm("signing", str(error))
+            return Closing(replies.NOT_SIGNED), refused
         except JournalFull as error:
             self._pipeline.metrics.alarm("audit", str(error))
             return Closing(replies.AUDIT_FULL), refused
@@ -203,7 +207,7 @@ class Transaction:
             return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity)
         message = EMPTY if body.fault else Message(body.view())
-        refused = self._edge_refusal(body, message, current)
+        refused, sign_for = self._edge_refusal(body, message, current), None
         if refused:
             verdict = Verdict(Outcome.REJECT, (refused,), refused)
             if refused.code == replies.HEADER_SIZE.code:
@@ -212,7 +216,8 @@ class Transaction:
             rules = () if self._only_to_desk else self._identity.entry.rules
             known = await facts.with_domains(self.facts(), message, pipeline.names if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
-            self._signed = known.signatures
+            known = pipeline.signing.complete(known, message)
+            self._signed, sign_for = known.signatures, known.signing_domain
             verdict = evaluate(rules, message, known, pipeline.policy)
             if verdict.refused:
                 verdict = self._with_refused(verdict)
@@ -233,6 +238,10 @@ class Transaction:
             pipeline.trace_key,
         )
         change = transform.change(message, trace, pipeline.own_names)
+        if sign_for is not None:
+            # Last, so that it covers what is sent; before the decision is recorded, so that nothing goes unsigned.
+            customer = self._identity.entry.customer.id
+            change = await pipeline.signing.sign(customer, sign_for, message, change, trace.time)
         if self._to_desk:
             change = replace(change, modifications=(*change.modifications, "readdressed to the operator's mailbox"))
         if self.repair is not None and self.repair.mended:

@@ -10,6 +10,7 @@ _COMMANDS = {
     "rules": "Show every rule: code, clause, action, meaning.",
     "customers": "Apply, list, show, suspend and resume customers.",
     "domains": "Add, list, check and remove domains, by proof in the DNS or by your word.",
+    "dkim": "Make, show, rotate and remove the keys that customers' mail is signed with.",
     "parties": "Show and add the parties a customer sends for.",
     "lists": "Show and describe lists; lower the grade a complaint raised.",
     "notices": "Keep and show the wordings people were shown.",
