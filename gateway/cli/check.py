@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from filters.engine import Bound, UnknownRule, bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
 from filters.model import DomainState, Facts, Finding, Outcome, Phase, Verdict
+from filters.signing import signing_domain
 from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
 from gateway.cli.explained import Explained
 from gateway.cli.where import places
@@ -114,6 +115,7 @@ def command(
                 domains=domains,
                 dns=settings.dns,
                 smtputf8=smtputf8,
+                keyed={key.domain for key in stores.dkim_keys.active([customer])[customer]},
             )
         )
     except AddressError as error:
@@ -142,10 +144,12 @@ async def judge(
     domains: Mapping[str, DomainState] | None = None,
     dns: Dns = _NO_DNS,
     smtputf8: bool = False,
+    keyed: Collection[str] = (),
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it.
+    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it;
+    `keyed` are the domains with an active DKIM key.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule; ends the command for a customer that cannot send.
     """
@@ -158,6 +162,7 @@ async def judge(
     facts = replace(facts, domains=domains or {})
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
+    facts = replace(facts, signing_domain=signing_domain(message, facts, keyed))
     whole = evaluate(rules, message, await _complete(facts, message, rules, dns), policy)
     if at_data:
         whole = Verdict(Outcome.REJECT, (at_data,), at_data)
