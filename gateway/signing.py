@@ -69,13 +69,16 @@ class Signing:
         """The facts with the domain in whose name the message will be signed."""
         return replace(facts, signing_domain=signing_domain(message, facts, self.domains(facts.customer.id)))
 
-    async def sign(self, customer: str, domain: str, message: Message, change: Change, now: datetime) -> Change:
-        """The change with a signature of each of the domain's keys on top of all other fields.
+    async def sign(self, facts: Facts, message: Message, change: Change, now: datetime) -> Change:
+        """The change with a signature of each key of the facts' signing domain on top of all other fields, if any.
 
         On top because that is where the trace grows (RFC 6376 section 5.6): a signature covers what stands beneath it.
         A signature that the customer has put there stays, and ours comes beside it: theirs may cover less, and may
         not verify. Raises SigningFailed.
         """
+        customer, domain = facts.customer.id, facts.signing_domain
+        if domain is None:
+            return change
         held = self._keys.get(customer, {}).get(domain)
         if not held:
             raise SigningFailed(f"the keys of {domain} (customer {customer}) were taken away meanwhile")

@@ -207,17 +207,17 @@ class Transaction:
             return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity)
         message = EMPTY if body.fault else Message(body.view())
-        refused, sign_for = self._edge_refusal(body, message, current), None
+        refused, known = self._edge_refusal(body, message, current), self.facts()
         if refused:
             verdict = Verdict(Outcome.REJECT, (refused,), refused)
             if refused.code == replies.HEADER_SIZE.code:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
-            known = await facts.with_domains(self.facts(), message, pipeline.names if rules else None)
+            known = await facts.with_domains(known, message, pipeline.names if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
             known = pipeline.signing.complete(known, message)
-            self._signed, sign_for = known.signatures, known.signing_domain
+            self._signed = known.signatures
             verdict = evaluate(rules, message, known, pipeline.policy)
             if verdict.refused:
                 verdict = self._with_refused(verdict)
@@ -238,10 +238,8 @@ class Transaction:
             pipeline.trace_key,
         )
         change = transform.change(message, trace, pipeline.own_names)
-        if sign_for is not None:
-            # Last, so that it covers what is sent; before the decision is recorded, so that nothing goes unsigned.
-            customer = self._identity.entry.customer.id
-            change = await pipeline.signing.sign(customer, sign_for, message, change, trace.time)
+        # Last, so that it covers what is sent; before the decision is recorded, which says who signed.
+        change = await pipeline.signing.sign(known, message, change, trace.time)
         if self._to_desk:
             change = replace(change, modifications=(*change.modifications, "readdressed to the operator's mailbox"))
         if self.repair is not None and self.repair.mended:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,10 +12,12 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
+from config.customers import Credential, Customer
 from consent.dkim_keys import Algorithm, DkimKey
 from consent.keys import Secrets
 from consent.schema import dkim_keys
 from filters.message import Message
+from filters.model import Facts
 from gateway import signing
 from gateway.app import Gateway
 from gateway.sign import generate, sign
@@ -192,6 +194,12 @@ def active(secrets: Secrets, customer: str = "acme", domain: str = "acme.example
     return DkimKey(customer, domain, "s", "ed25519", public, "active", NOW, NOW, None, sealed)
 
 
+def facts(customer: str = "acme", domain: str = "acme.example") -> Facts:
+    credential = Credential(networks=("192.0.2.1/32",))
+    of = Customer(id=customer, name=customer, domains=(domain,), credentials=(credential,))
+    return Facts(NOW, of, credential, None, signing_domain=domain)
+
+
 async def test_a_small_message_does_not_wait_behind_large_ones(
     secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,8 +215,8 @@ async def test_a_small_message_does_not_wait_behind_large_ones(
     monkeypatch.setattr(signing, "sign", slow)
     change = Change(b"Received: x\r\n", 0, ())
     large = Message(PLAIN + b"x" * signing.LARGE + b"\r\n")
-    waiting = [asyncio.create_task(held.sign("acme", "acme.example", large, change, NOW)) for _ in range(5)]
-    small = await held.sign("brand", "brand.example", Message(PLAIN), change, NOW)
+    waiting = [asyncio.create_task(held.sign(facts(), large, change, NOW)) for _ in range(5)]
+    small = await held.sign(facts("brand", "brand.example"), Message(PLAIN), change, NOW)
     assert small.head.startswith(b"DKIM-Signature: ")
     assert not any(task.done() for task in waiting)
     gate.set()
@@ -223,7 +231,7 @@ async def test_a_key_that_was_taken_away_meanwhile_lets_nothing_go_unsigned(secr
     held.update({"acme": [active(secrets)]})
     held.update({"acme": []})
     with pytest.raises(SigningFailed, match="taken away meanwhile"):
-        await held.sign("acme", "acme.example", Message(PLAIN), Change(b"", 0, ()), datetime.now(UTC))
+        await held.sign(facts(), Message(PLAIN), Change(b"", 0, ()), NOW)
     held.close()
 
 
@@ -238,7 +246,7 @@ async def test_whatever_fails_in_signing_is_told_without_its_text(
 
     monkeypatch.setattr(signing, "sign", broken)
     with pytest.raises(SigningFailed) as caught:
-        await held.sign("acme", "acme.example", Message(PLAIN), Change(b"", 0, ()), NOW)
+        await held.sign(facts(), Message(PLAIN), Change(b"", 0, ()), NOW)
     assert str(caught.value) == "signing for acme.example (customer acme): ValueError"
     assert caught.value.__suppress_context__
     held.close()
