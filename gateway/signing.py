@@ -67,7 +67,8 @@ class Signing:
 
     def complete(self, facts: Facts, message: Message) -> Facts:
         """The facts with the domain in whose name the message will be signed."""
-        return replace(facts, signing_domain=signing_domain(message, facts, self.domains(facts.customer.id)))
+        domain = signing_domain(message, facts, self.domains(facts.customer.id))
+        return facts if domain is None else replace(facts, signing_domain=domain)
 
     async def sign(self, facts: Facts, message: Message, change: Change, now: datetime) -> Change:
         """The change with a signature of each key of the facts' signing domain on top of all other fields, if any.

@@ -226,8 +226,6 @@ class Transaction:
             reply = _reply_for(verdict).with_reference(self.reference)
             await pipeline.journal.append(self._decision("data", verdict, reply, body, message))
             return _Decided(reply, refused=self._replies_of(verdict))
-        if verdict.refused:
-            await self._leave_out(verdict, body, message)
         trace = transform.Trace(
             self._client.ehlo,
             self._client.address,
@@ -240,6 +238,8 @@ class Transaction:
         change = transform.change(message, trace, pipeline.own_names)
         # Last, so that it covers what is sent; before the decision is recorded, which says who signed.
         change = await pipeline.signing.sign(known, message, change, trace.time)
+        if verdict.refused:
+            await self._leave_out(verdict, body, message)
         if self._to_desk:
             change = replace(change, modifications=(*change.modifications, "readdressed to the operator's mailbox"))
         if self.repair is not None and self.repair.mended:
