@@ -13,6 +13,7 @@ from gateway.http import (
     checks,
     consent,
     customers,
+    dkim,
     exports,
     health,
     imports,
@@ -45,6 +46,7 @@ _SECTIONS = (
     ("lists", "What a consent is for: one list's is none for another."),
     ("notices", "The wordings that people were shown. They are never changed."),
     ("parties", "In whose name a customer's mail is sent."),
+    ("dkim", "The keys that sign a customer's mail, and the records to publish for them."),
     ("customers", "The operator's switch."),
     ("audit", "What was decided and done."),
     ("health", "For balancers and Prometheus."),
@@ -73,7 +75,7 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
     health.routes(app, gateway)
     customers.routes(app, gateway)
     # Before the paths that take an address, which may hold a slash.
-    for noun in (imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, audit):
+    for noun in (imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, dkim, audit):
         noun.routes(app, context)
     return app
 
