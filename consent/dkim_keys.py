@@ -31,6 +31,7 @@ _LONGEST_STRING = 255
 """Octets of a string in a TXT record (RFC 1035 section 3.3)."""
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 _LONGEST_SELECTOR = 63
+_LONGEST_NAME = 253
 
 
 class DkimKeyError(CustomerError):
@@ -113,6 +114,10 @@ class DkimKeyStore:
             raise DkimKeyError(
                 f"selector {selector!r}: letters, digits and hyphens in lower case, at most {_LONGEST_SELECTOR}"
             )
+        if len(f"{selector}._domainkey.{domain}") > _LONGEST_NAME:
+            raise DkimKeyError(
+                f"selector {selector!r}: too long for {domain!r}: a name has {_LONGEST_NAME} octets at most"
+            )
         sealed = self._secrets.seal_signing_key(_owner(customer, f"{selector}._domainkey.{domain}"), private)
         new = DkimKey(customer, domain, selector, algorithm, public, "pending", now, None, None, sealed)
         with self._database.writing() as connection:
@@ -176,9 +181,11 @@ class DkimKeyStore:
         """The keys that sign, of these customers: each of them is named, with none or several."""
         found: dict[str, list[DkimKey]] = {each: [] for each in ids}
         query = select(dkim_keys).where(dkim_keys.c.state == "active").order_by(dkim_keys.c.created)
+        if len(found) <= customer_rows.BATCH:
+            query = query.where(dkim_keys.c.customer.in_(found))
         with self._database.reading() as connection:
-            for batch in customer_rows.batches(list(found)):
-                for row in connection.execute(query.where(dkim_keys.c.customer.in_(batch))):
+            for row in connection.execute(query):
+                if row.customer in found:
                     found[row.customer].append(_key(row))
         return {customer: tuple(keys) for customer, keys in found.items()}
 

@@ -5,7 +5,7 @@ its lines and the white space in them.
 """
 
 from collections.abc import Iterator
-from mmap import mmap
+from mmap import MADV_DONTNEED, PAGESIZE, mmap
 
 _PIECE = 64 * 1024
 
@@ -28,6 +28,9 @@ def body(raw: bytes | mmap, start: int, *, relaxed: bool) -> Iterator[bytes]:
         # A piece never ends between CR and LF.
         end -= at + 1 < end < size and raw[end - 1 : end] == b"\r"
         piece = bytes(raw[at:end])
+        if isinstance(raw, mmap) and end // PAGESIZE > at // PAGESIZE:
+            # What was read need not stay in our memory; it is still in the file.
+            raw.madvise(MADV_DONTNEED, at - at % PAGESIZE, end - end % PAGESIZE - (at - at % PAGESIZE))
         at = end
         if at == size and piece[-2:] != b"\r\n":
             piece += b"\r\n"

@@ -124,6 +124,21 @@ def test_a_removed_key_is_gone_and_nodes_notice(customers: CustomerStore, keys: 
         keys.remove("acme", "acme.example", "p1")
 
 
+def test_many_customers_are_asked_for_at_once(keys: DkimKeyStore) -> None:
+    keys.activate(keys.add("acme", "acme.example", "p1", "rsa", "cHVi", PRIVATE, NOW), NOW)
+    keys.activate(keys.add("brand", "brand.example", "p1", "rsa", "cHVi", PRIVATE, NOW), NOW)
+    many = keys.active(["acme", *(f"customer-{at}" for at in range(1000))])
+    assert len(many) == 1001
+    assert [customer for customer, found in many.items() if found] == ["acme"]
+
+
+def test_a_name_that_dns_cannot_hold_is_refused(keys: DkimKeyStore, customers: CustomerStore) -> None:
+    long = ".".join(["a" * 60] * 3) + ".example"
+    customers.apply([customer("acme").model_copy(update={"domains": (long,)})], NOW)
+    with pytest.raises(DkimKeyError, match="a name has 253 octets at most"):
+        keys.add("acme", long, "s" * 63, "rsa", "cHVi", PRIVATE, NOW)
+
+
 def test_keys_of_a_customer_are_bounded(database: Database, keys: DkimKeyStore) -> None:
     made = keys.add("acme", "acme.example", "p0", "rsa", "cHVi", PRIVATE, NOW)
     keys.activate(made, NOW)

@@ -1,5 +1,9 @@
 """Canonical forms against dkimpy's, in pieces of any size."""
 
+import hashlib
+import mmap
+from pathlib import Path
+
 import dkim
 import pytest
 from hypothesis import given
@@ -28,6 +32,16 @@ def test_pieces_make_the_same_canonical_body(lines: list[bytes], relaxed: bool, 
     # dkimpy is given whole lines, as SMTP has them.
     assert b"".join(pieces) == way.canonicalize_body(body if whole else body + b"\r\n")
     assert max(map(len, pieces), default=0) <= max(piece + 1, 2) + 2
+
+
+def test_a_body_in_a_file_is_read_without_keeping_it(tmp_path: Path) -> None:
+    body = b"0123456789 \t 12345\r\n" * 200_000
+    (tmp_path / "body").write_bytes(b"head" + body)
+    with (tmp_path / "body").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        made = hashlib.sha256(b"".join(canonical.body(view, 4, relaxed=True))).digest()
+        maps = Path("/proc/self/smaps").read_text().partition(str(tmp_path / "body"))[2]
+        assert int(maps.partition("Rss:")[2].split()[0]) <= 256  # KiB
+    assert made == hashlib.sha256(b"".join(canonical.body(body, 0, relaxed=True))).digest()
 
 
 def test_the_body_of_nothing_is_nothing_or_a_line_end() -> None:
