@@ -164,6 +164,22 @@ def test_a_pending_key_of_a_domain_that_was_given_up_stays_pending(desk: Desk, d
     assert "pending" in result.stdout
 
 
+def test_check_knows_whether_bulk_mail_will_be_signed(desk: Desk) -> None:
+    file = desk.folder / "bulk.eml"
+    file.write_text("From: ann@acme.example\nList-Unsubscribe: <https://www.acme.example/u/1>\n\nHello\n")
+
+    def codes() -> list[str]:
+        found = json.loads(
+            desk.done("check", str(file), "--customer", "acme", "--rcpt", "bob@recipient.example", "--json")
+        )
+        return [finding["code"] for finding in found["findings"] if finding["code"] == "SIG-UNSIGNED"]
+
+    made(desk)
+    assert codes() == ["SIG-UNSIGNED"]
+    made(desk, "--algorithm", "ed25519", "--force")
+    assert codes() == []
+
+
 def test_what_is_private_is_shown_nowhere(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     private: list[bytes] = []
 
