@@ -156,6 +156,24 @@ class Secrets:
         """What derives the keys of personal fields in the consent registry."""
         return PersonalKeys(hmac.digest(self.wrapping_secret, b"postern personal fields 1", "sha256"))
 
+    def seal_signing_key(self, owner: str, key: bytes) -> bytes:
+        """A private signing key for storing, bound to its owner, a text: version, nonce, ciphertext and tag."""
+        nonce = os.urandom(_NONCE)
+        return _VERSION_OCTET + nonce + self._signing_keys.encrypt(nonce, key, owner.encode())
+
+    def open_signing_key(self, owner: str, sealed: bytes) -> bytes:
+        """What `seal_signing_key` was given for this owner; raises Unsealable."""
+        try:
+            if sealed[:1] != _VERSION_OCTET:
+                raise ValueError
+            return self._signing_keys.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], owner.encode())
+        except (InvalidTag, ValueError):
+            raise Unsealable("a signing key in the registry is damaged, another's, or of other secrets") from None
+
+    @property
+    def _signing_keys(self) -> AESGCM:
+        return AESGCM(hmac.digest(self.wrapping_secret, b"postern signing keys 1", "sha256"))
+
     def wrap(self, address_key: str, key: bytes) -> bytes:
         """A subject's key for storing, bound to its address key: nonce, ciphertext, tag; 60 octets."""
         nonce = os.urandom(_NONCE)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -96,6 +96,24 @@ domains = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("since", UtcTime),
     Index(None, "customer"),
+)
+
+dkim_keys = Table(
+    "dkim_keys",
+    metadata,
+    # Where the key is in the DNS: no two keys can be at one name.
+    Column("domain", String(253), primary_key=True),
+    Column("selector", String(63), primary_key=True),
+    Column("customer", String(64), ForeignKey("customers.id"), nullable=False),
+    Column("algorithm", String(16), nullable=False, comment="rsa or ed25519"),
+    Column("public", Text, nullable=False, comment="p= of its record"),
+    Column("sealed", LargeBinary, comment="private key under the operator's secrets; null once retired"),
+    Column("state", String(16), nullable=False, comment="pending, active or retired"),
+    Column("created", UtcTime, nullable=False),
+    Column("activated", UtcTime),
+    Column("retired", UtcTime),
+    Index(None, "customer"),
+    comment="Keys that customers' mail is signed with (RFC 6376).",
 )
 
 credentials = Table(

@@ -1,6 +1,6 @@
 """What is wrong with a message: pure rules and the engine that asks them."""
 
-from filters import addressing, domains, forwarding, headers, identity, signatures, trace
+from filters import addressing, domains, forwarding, headers, identity, signatures, signing, trace
 from filters.model import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     signatures.leaves_room,
     signatures.doubled,
     signatures.out_of_time,
+    signing.unsigned_bulk,
     domains.sender_exists,
     domains.sender_has_no_null_mx,
     domains.sender_can_receive,

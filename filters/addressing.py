@@ -242,7 +242,7 @@ def near(message: Message, facts: Facts, policy: Policy) -> str | None:
 def reply_to(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Bulk mail whose Reply-To is at a consumer mailbox provider (policy `addressing.consumer_domains`; R-147).
     Discussion lists, on which answers go to the author, are no such mail."""
-    if not message.all("reply-to") or not _is_bulk(message, facts):
+    if not message.all("reply-to") or not is_bulk(message, facts):
         return None
     for mailbox in message.shown("reply-to"):
         if mailbox.domain in policy.addressing.consumer_domains and mailbox.domain not in facts.customer.domains:
@@ -279,7 +279,7 @@ def _written_domains(value: bytes) -> Iterator[bytes]:
             yield found[1].lower()
 
 
-def _is_bulk(message: Message, facts: Facts) -> bool:
+def is_bulk(message: Message, facts: Facts) -> bool:
     """Whether a message is bulk mail by its stream or by its own word (design section 5), and no discussion list's."""
     posts = message.all("list-post")
     if posts and posts[0].unfolded.upper() != b"NO":

@@ -154,6 +154,8 @@ class Facts:
     """The domains of the operator and of all customers, by what they look like: `filters.likeness.Holders.view`."""
     signatures: tuple[Verified, ...] | None = None
     """Of the existing signatures those that were verified; None where that was not asked."""
+    signing_domain: str | None = None
+    """In whose name we will sign the message (`filters.signing`); None: it has no key."""
     smtputf8: bool = False
     """Whether MAIL said SMTPUTF8 (RFC 6531): then the header block may be UTF-8."""
     exemptions: Mapping[str, Exemption] = field(default_factory=dict)

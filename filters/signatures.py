@@ -8,10 +8,9 @@ time: dkimpy reads the clock for `t=` and `x=`, and here `now` is an argument.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from mmap import mmap
 from weakref import WeakKeyDictionary
 
 import dkim
@@ -19,6 +18,7 @@ from publicsuffixlist import PublicSuffixList
 
 from config.domain import domain_name
 from config.policy import Policy
+from filters import canonical
 from filters.headers import ONCE
 from filters.message import Field, Message
 from filters.model import Action, Facts, Reply, Verification, Verified, rule
@@ -36,11 +36,9 @@ SLACK = 3600
 """Seconds by which clocks may differ."""
 
 _LONGEST_FIELD = 8192
-_LONGEST_SPACE_IN_BODY = 1024 * 1024
 _LONGEST_SPACE = 64
 """Octets of white space in a row in a signature: dkimpy's time grows with the square of it."""
 _MOST_NAMES = 200
-_PIECE = 64 * 1024
 _SELECTOR = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,125}[A-Za-z0-9_])?\Z")
 _NUMBER = re.compile(rb"[0-9]{1,12}\Z")
 _SPACE = re.compile(rb"[ \t\r\n]+")
@@ -185,7 +183,7 @@ class BodyHashes:
     def get(self, way: bytes, length: int | None) -> tuple[bytes, int] | None:
         """The hash of the first `length` octets of the canonical body, and the octets of it all.
 
-        None for a body that is too long, or has too much white space in a row.
+        None for a body that is too long.
         """
         if (way, length) not in self._made:
             self._made[way, length] = self._make(way, length)
@@ -196,71 +194,10 @@ class BodyHashes:
         if len(raw) - start > LONGEST_BODY:
             return None
         digest, total = hashlib.sha256(), 0
-        for piece in canonical_body(raw, start, relaxed=way == b"relaxed"):
-            if piece is None:
-                return None
+        for piece in canonical.body(raw, start, relaxed=way == b"relaxed"):
             digest.update(piece if length is None else piece[: max(0, length - total)])
             total += len(piece)
         return digest.digest(), total
-
-
-def canonical_body(raw: bytes | mmap, start: int, *, relaxed: bool) -> Iterator[bytes | None]:
-    """The canonical body (RFC 6376 section 3.4.3, 3.4.4) in pieces; a None among them: it cannot be had in pieces."""
-    at, size, empty, begun = start, len(raw), 0, False
-    while at < size:
-        end = _piece_end(raw, at, size)
-        if end is None:
-            yield None
-            return
-        piece = bytes(raw[at:end])
-        if end == size and piece[-2:] != b"\r\n":
-            piece += b"\r\n"
-        at = end
-        if relaxed:
-            piece = _compressed(piece).replace(b" \r\n", b"\r\n")
-        kept = piece.rstrip(b"\r\n")
-        if kept:
-            begun = True
-            yield from _empty_lines(empty)
-            yield kept
-            empty = 0
-        empty += (len(piece) - len(kept)) // 2
-    if begun or not relaxed:
-        yield b"\r\n"
-
-
-def _piece_end(raw: bytes | mmap, at: int, size: int) -> int | None:
-    """Where the piece that begins at `at` ends: behind a line end, or else within a line, but never within white space
-    nor between it and the line end, so that each piece can be canonicalised alone. None where that takes too long."""
-    if size - at <= _PIECE:
-        return size
-    end = raw.rfind(b"\r\n", at, at + _PIECE)
-    if end >= 0:
-        return end + 2
-    text = len(bytes(raw[at : at + _PIECE]).rstrip(b" \t\r"))
-    if text:
-        return at + text
-    space = bytes(raw[at : at + _LONGEST_SPACE_IN_BODY])
-    after = at + len(space) - len(space.lstrip(b" \t"))
-    if after == size:
-        return size
-    return None if after == at + len(space) else after + (2 if raw[after : after + 1] == b"\r" else 1)
-
-
-def _compressed(piece: bytes) -> bytes:
-    """With one space for each run of white space; a pattern would hold up all threads while it replaces many."""
-    piece = piece.replace(b"\t", b" ")
-    while b"  " in piece:
-        piece = piece.replace(b"  ", b" ")
-    return piece
-
-
-def _empty_lines(count: int) -> Iterator[bytes]:
-    most = _PIECE // 2
-    for _ in range(count // most):
-        yield b"\r\n" * most
-    if count % most:
-        yield b"\r\n" * (count % most)
 
 
 def verify(message: Message, signature: Signature, record: bytes, bodies: BodyHashes) -> tuple[Verification, str, int]:

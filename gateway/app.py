@@ -41,6 +41,7 @@ from gateway.posting import Poster
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
 from gateway.rota import Rota
+from gateway.signing import Signing
 from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.backoff import Backoff
@@ -84,9 +85,8 @@ class Gateway:
         self.evidence = Evidence(settings, self.stores, clock)
         self.directory = Directory(policy, own_names(settings.hostname, settings.operator.domains))
         self.repeats = Repeats(self.stores.repeats, clock)
-        self.changes = Changes(
-            self.stores.customers, self.stores.repeats, self.directory, self.repeats, self.metrics, clock
-        )
+        self.signing = Signing(self.stores.secrets)
+        self.changes = Changes(self.stores, self.directory, self.signing, self.repeats, self.metrics, clock)
         self.strangers = Strangers()
         self.ledger = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
@@ -159,6 +159,7 @@ class Gateway:
         stack.callback(authenticator.close)
         self.vouching = Vouching(self.resolver)
         stack.callback(self.vouching.close)
+        stack.callback(self.signing.close)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
         stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
@@ -245,6 +246,7 @@ class Gateway:
             budget=budget,
             metrics=self.metrics,
             vouching=self.vouching,
+            signing=self.signing,
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
             resolver=self.resolver,

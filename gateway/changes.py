@@ -6,17 +6,20 @@ or a repeat stored by another node acts here on the next MAIL, on open sessions 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from consent.customers import CustomerStore, StoredCustomer
+from consent.customers import StoredCustomer
 from consent.database import RegistryError
-from consent.repeats import Repeat, RepeatStore
+from consent.dkim_keys import DkimKey
+from consent.repeats import Repeat
 from filters.engine import UnknownRule
 from gateway.directory import Directory
 from gateway.metrics import Metrics
 from gateway.repeats import KEPT, Repeats
+from gateway.signing import Signing
+from gateway.stores import Stores
 
 log = logging.getLogger("postern.changes")
 
@@ -30,6 +33,8 @@ class _Changed:
 
     customers_seen: int
     customers: Sequence[StoredCustomer]
+    keys: Mapping[str, Sequence[DkimKey]]
+    """Of these customers."""
     repeats_seen: int
     repeats: Sequence[Repeat]
 
@@ -39,15 +44,16 @@ class Changes:
 
     def __init__(
         self,
-        customers: CustomerStore,
-        repeat_store: RepeatStore,
+        stores: Stores,
         directory: Directory,
+        signing: Signing,
         repeats: Repeats,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._customers, self._repeat_store = customers, repeat_store
-        self._directory, self._repeats, self._metrics, self._clock = directory, repeats, metrics, clock
+        self._customers, self._keys, self._repeat_store = stores.customers, stores.dkim_keys, stores.repeats
+        self._directory, self._signing, self._repeats = directory, signing, repeats
+        self._metrics, self._clock = metrics, clock
         self._customers_seen = self._repeats_seen = 0
         self._logged = float("-inf")
         self._one_at_a_time = asyncio.Lock()
@@ -70,8 +76,9 @@ class Changes:
             self._apply(await asyncio.to_thread(self._fetch))
 
     def _fetch(self) -> _Changed:
-        customers = self._customers.changed_since(self._customers_seen)
-        return _Changed(*customers, *self._repeat_store.changed_since(self._repeats_seen))
+        seen, customers = self._customers.changed_since(self._customers_seen)
+        keys = self._keys.active(stored.customer.id for stored in customers)
+        return _Changed(seen, customers, keys, *self._repeat_store.changed_since(self._repeats_seen))
 
     def _apply(self, changed: _Changed) -> None:
         for stored in changed.customers:
@@ -80,6 +87,7 @@ class Changes:
             except UnknownRule as error:
                 # Written by another version: what was known of this customer stays in force.
                 self._metrics.alarm("registry", f"customer {stored.customer.id}: {error}")
+        self._signing.update(changed.keys)
         for repeat in changed.repeats:
             self._repeats.load(repeat)
         self.went_back += changed.customers_seen < self._customers_seen

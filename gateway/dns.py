@@ -7,6 +7,7 @@ question goes on when nobody waits for it any more, so that who asks later finds
 import asyncio
 import logging
 import struct
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -177,6 +178,22 @@ class Resolver:
     async def _resolve(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.resolver.Answer:
         """Raises NXDOMAIN, and whatever dnspython raises where there is no definite answer."""
         return await self._resolver.resolve(name, kind, raise_on_no_answer=False, lifetime=_LIFETIME, search=False)
+
+
+def texts(name: str, servers: Sequence[str]) -> list[bytes]:
+    """The TXT records of a name as a command asks for them: each joined, without white space around it.
+
+    `servers` are resolvers as in the settings; without any the system's are asked, for who gives a command wants it
+    answered. Raises Away, and ConfigError where there are none. It blocks: no event loop may run in this thread.
+    """
+    try:
+        return [text.strip() for text in asyncio.run(_texts_once(name, servers or ("system",)))]
+    except Away as away:
+        raise Away(f"the DNS did not answer for {name}: {away}") from None
+
+
+async def _texts_once(name: str, servers: Sequence[str]) -> tuple[bytes, ...]:
+    return await Resolver(servers, time.monotonic).texts.get(name, 2 * _LIFETIME)
 
 
 class _Server(dns.nameserver.Do53Nameserver):

@@ -4,16 +4,13 @@ The token is made of the operator's secrets, the customer and the domain, so non
 customer.
 """
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consent.keys import Secrets
-from gateway.dns import Away, Resolver
+from gateway.dns import texts
 
 _LABEL = "_postern-challenge"
-_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +34,6 @@ class Challenge:
     def met(self, servers: Sequence[str]) -> bool:
         """Whether the DNS holds the record; raises Away where it does not answer, which says nothing about the token.
 
-        `servers` are resolvers as in the settings; without any the system's are asked, for who gives a command wants it
-        answered: ConfigError where there are none.
+        `servers` as in `gateway.dns.texts`; raises ConfigError too.
         """
-        try:
-            return self.text.encode() in asyncio.run(_texts(self.name, servers or ("system",)))
-        except Away as away:
-            raise Away(f"the DNS did not answer for {self.name}: {away}") from None
-
-
-async def _texts(name: str, servers: Sequence[str]) -> list[bytes]:
-    found = await Resolver(servers, time.monotonic).texts.get(name, _SECONDS)
-    return [text.strip() for text in found]
+        return self.text.encode() in texts(self.name, servers)

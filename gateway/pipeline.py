@@ -14,6 +14,7 @@ Postern has no queue. A client's transaction and the next hop's run in step:
                           3 a view of the bytes (hop 3)
                           4 facts, asked at once (hop 4); signatures are verified where a rule needs it
                           5 rules, pure (hop 5)
+                          DKIM-Signature on top of what is sent, where the customer has a key
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
                    <-     its answer behind our reference     <-   250
@@ -54,6 +55,7 @@ from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.rationing import Ration
 from gateway.repeats import Repeats
+from gateway.signing import Signing
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
@@ -82,6 +84,7 @@ class Pipeline:
         budget: Budget,
         metrics: Metrics,
         vouching: Vouching,
+        signing: Signing,
         clock: Callable[[], datetime],
         trace_key: bytes,
         ledger: Ledger,
@@ -94,7 +97,7 @@ class Pipeline:
         self.profile = operator.profile
         self.desk = Desk(operator)
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
-        self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
+        self.budget, self.metrics, self.vouching, self.signing, self.clock = budget, metrics, vouching, signing, clock
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
         self.ledger, self.alerts = ledger, alerts

@@ -8,6 +8,7 @@ from config.settings import Settings
 from consent.credentials import CredentialStore
 from consent.customers import CustomerStore
 from consent.database import Database
+from consent.dkim_keys import DkimKeyStore
 from consent.domains import DomainStore
 from consent.exemptions import ExemptionStore
 from consent.heads import HeadStore
@@ -29,6 +30,7 @@ class Stores:
     domains: DomainStore
     credentials: CredentialStore
     exemptions: ExemptionStore
+    dkim_keys: DkimKeyStore
     tokens: TokenStore
     subjects: SubjectStore
     heads: HeadStore
@@ -65,6 +67,7 @@ class Stores:
             DomainStore(database),
             CredentialStore(database),
             ExemptionStore(database),
+            DkimKeyStore(database, secrets),
             TokenStore(database),
             SubjectStore(database, secrets),
             HeadStore(database),

@@ -26,9 +26,11 @@ from gateway.directory import Identity
 from gateway.logbook import Page
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
+from gateway.signing import SigningFailed
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Body, Wire
 from gateway.smtp.wire import LineRepair, Path, stuff
+from gateway.transcript import Transcript
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
@@ -68,6 +70,7 @@ class Transaction:
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._ration = pipeline.ration(identity, client.address, path.address)
+        self._transcript = Transcript(pipeline, client, identity, path.address, self.reference)
         self._page = Page(pipeline.logbook, identity.entry.customer.id, self.reference)
         self._recording = False
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
@@ -173,6 +176,9 @@ class Transaction:
                 self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
             return Closing(replies.TOO_SLOW), refused
+        except SigningFailed as error:
+            self._pipeline.metrics.alarm("signing", str(error))
+            return Closing(replies.NOT_SIGNED), refused
         except JournalFull as error:
             self._pipeline.metrics.alarm("audit", str(error))
             return Closing(replies.AUDIT_FULL), refused
@@ -189,7 +195,7 @@ class Transaction:
             return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity, pipeline.clock())
         message = EMPTY if body.fault else Message(body.view())
-        refused = self._edge_refusal(body, message, current)
+        refused, known = self._edge_refusal(body, message, current), self.facts()
         if not refused and not self._only_to_desk and not self._repeated(body):
             # Before the rules are asked: who is at a limit costs others nothing.
             short = await self._ration.message(self._charged, body.size)
@@ -201,8 +207,9 @@ class Transaction:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
             rules = () if self._only_to_desk else self._identity.entry.rules
-            known = await facts.with_domains(self.facts(), message, pipeline.resolver if rules else None)
+            known = await facts.with_domains(known, message, pipeline.resolver if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
+            known = pipeline.signing.complete(known, message)
             self._signed = known.signatures
             verdict = evaluate(rules, message, known, pipeline.policy)
             verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed))
@@ -217,17 +224,25 @@ class Transaction:
             if verdict.outcome is Outcome.REJECT:
                 await self._ration.refused(self._charged, body.size)
             return _Decided(reply, refused=self._replies_of(verdict))
+        change = await self._change(known, message)
         if verdict.refused:
             await self._leave_out(verdict, body, message)
-        client, protocol = self._client, self._client.protocol_with(self._path.parameters)
-        origin, now = (client.ehlo, client.address), pipeline.clock()
-        trace = transform.Trace(*origin, pipeline.hostname, protocol, self.reference, now, pipeline.trace_key)
-        change = transform.change(message, trace, pipeline.own_names)
         change = replace(change, modifications=(*change.modifications, *self._modified(body)))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
         return _Decided(accepted, change, self._replies_of(verdict))
+
+    async def _change(self, known: Facts, message: Message) -> transform.Change:
+        """How the message is sent on; raises SigningFailed."""
+        client, pipeline = self._client, self._pipeline
+        protocol, now = client.protocol_with(self._path.parameters), pipeline.clock()
+        trace = transform.Trace(
+            client.ehlo, client.address, pipeline.hostname, protocol, self.reference, now, pipeline.trace_key
+        )
+        change = transform.change(message, trace, pipeline.own_names)
+        # Last, so that it covers what is sent; before the decision is recorded, which says who signed.
+        return await pipeline.signing.sign(known, message, change, now)
 
     def _modified(self, body: Body) -> Iterator[str]:
         """What is changed beside the header block."""
@@ -422,54 +437,12 @@ class Transaction:
         change: transform.Change | None = None,
         recipients: Sequence[Address] | None = None,
     ) -> record.Decision:
-        client, entry, pipeline, signed = self._client, self._identity.entry, self._pipeline, self._signed
-        return record.Decision(
-            reference=self.reference,
-            customer=entry.customer.id,
-            credential=self._identity.credential.name,
-            stream=self._identity.credential.stream,
-            client={"address": client.address, "port": client.port},
-            ehlo=client.ehlo,
-            tls=client.tls,
-            listener=client.listener,
-            phase=phase,
-            reverse_path=self._path.address,
-            recipients=tuple(self.recipients if recipients is None else recipients),
-            header_from=message.mailboxes("from") or (),
-            message_id=message.message_id or (change.message_id if change else "") or None,
-            size=body.size if body else None,
-            sha256=body.sha256 if body and not body.fault else None,
-            header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
-            verdict=verdict.outcome.name.lower(),
-            reply=without_local_parts(str(reply)),
-            findings=[_as_record(finding) for finding in verdict.findings],
-            clauses=tuple(sorted({f.clause for f in verdict.findings})),
-            modifications=change.modifications if change else (),
-            signatures=None if signed is None else [_as_verified(each) for each in signed],
-            policy=pipeline.policy_digest,
-            version=pipeline.version,
-            profile=",".join(entry.customer.profiles) or pipeline.profile,
-            mode="observe" if "observe" in (entry.customer.mode, pipeline.policy.mode) else "enforce",
-        )
+        to = self.recipients if recipients is None else recipients
+        return self._transcript.decision(phase, verdict, reply, to, body, message, change, self._signed)
 
 
 def _reply_for(verdict: Verdict) -> Reply:
     return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
-
-
-def _as_record(finding: Finding) -> dict[str, object]:
-    exempted = {"exemption": finding.exemption} if finding.exemption else {}
-    return exempted | {
-        "code": finding.code,
-        "clause": finding.clause,
-        "action": finding.action.value,
-        "evidence": finding.evidence,
-        "failed": finding.failed,
-    }
-
-
-def _as_verified(found: Verified) -> dict[str, object]:
-    return {"number": found.number, "domain": found.domain, "result": found.result, "why": found.why}
 
 
 def _written(keyword: str, value: str) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from filters.engine import UnknownRule, evaluate
 from filters.likeness import Holders
 from filters.message import Message
 from filters.model import Finding, Outcome, Phase, Verdict
+from filters.signing import signing_domain
 from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
 from gateway.cli.explained import Explained
 from gateway.cli.where import places
@@ -113,6 +114,7 @@ def command(
                 ehlo=ehlo,
                 dns=settings.dns,
                 smtputf8=smtputf8,
+                keyed={key.domain for key in stores.dkim_keys.active([customer])[customer]},
             )
         )
     except AddressError as error:
@@ -140,10 +142,12 @@ async def judge(
     ehlo: str = "",
     dns: Dns = _NO_DNS,
     smtputf8: bool = False,
+    keyed: Collection[str] = (),
 ) -> Checked:
     """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
 
-    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it.
+    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it;
+    `keyed` are the domains with an active DKIM key.
 
     The order is that of `gateway.pipeline`. Raises UnknownRule and ConfigError; ends the command for
     a customer that cannot send.
@@ -156,6 +160,7 @@ async def judge(
     facts = gather(identity, path, recipients, utc_now(), house, ehlo, smtputf8=smtputf8)
     at_data = _at_data(policy.message, data, size)
     message = Message(b"" if at_data and at_data.code in _UNREAD else data)
+    facts = replace(facts, signing_domain=signing_domain(message, facts, keyed))
     async with contextlib.AsyncExitStack() as stack:
         resolver = Resolver(dns.servers, asyncio.get_running_loop().time) if dns.servers else None
         if resolver is not None:

@@ -76,7 +76,7 @@ def _fields(finding: Finding, message: Message) -> Iterator[Field]:
     words = {word.strip(":;,").lower() for word in finding.evidence.split()}
     if finding.code.startswith("TRACE-"):
         words -= {"from", "to"}  # prepositions
-    if finding.code.startswith("DNS-SENDER") or finding.code == "HDR-FROM-AMBIGUOUS":
+    if finding.code.startswith("DNS-SENDER") or finding.code in ("HDR-FROM-AMBIGUOUS", "SIG-UNSIGNED"):
         words.add("from")
     if finding.code == "HDR-FOLDED-FROM":
         words.clear()  # what is like a From field is none

@@ -14,6 +14,7 @@ from gateway.http import (
     consent,
     credentials,
     customers,
+    dkim,
     domains,
     exemptions,
     exports,
@@ -49,6 +50,7 @@ _SECTIONS = (
     ("lists", "What a consent is for: one list's is none for another."),
     ("notices", "The wordings that people were shown. They are never changed."),
     ("parties", "In whose name a customer's mail is sent."),
+    ("dkim", "The keys that sign a customer's mail, and the records to publish for them."),
     ("customers", "The operator's switch."),
     ("limits", "What is used and left of sending limits."),
     ("credentials", "Who may send for a customer: made, locked, given another password."),
@@ -83,7 +85,10 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
     for switch in (credentials, exemptions, domains):
         switch.routes(app, context)
     # Before the paths that take an address, which may hold a slash.
-    for noun in (imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, usage, audit):
+    nouns = (
+        imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, dkim, usage, audit,
+    )  # fmt: skip
+    for noun in nouns:
         noun.routes(app, context)
     return app
 

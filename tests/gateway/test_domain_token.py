@@ -85,7 +85,7 @@ def test_without_resolvers_the_systems_are_asked(challenge: Challenge, monkeypat
         asked.append(servers)
         raise ConfigError("none")
 
-    monkeypatch.setattr("gateway.domain_token.Resolver", none)
+    monkeypatch.setattr("gateway.dns.Resolver", none)
     with pytest.raises(ConfigError):
         challenge.met(())
     assert asked == [("system",)]

@@ -14,6 +14,7 @@ from config.policy import Policy
 from gateway.app import Gateway
 from gateway.audit.errors import JournalFull
 from gateway.logbook import MOST
+from gateway.smtp import replies
 from tests.rig.gateway import HASH, decisions, running
 from tests.rig.smtpd import CUT, Later, Smtpd
 from tests.rig.talk import CLEAN, Talk
@@ -193,6 +194,35 @@ async def test_with_prdr_only_what_goes_on_is_counted(tmp_path: Path) -> None:
         assert (await talk.ask(CLEAN)).startswith("450 4.7.28 ")
         found = await used(gateway)
         assert (found["recipients"], found["messages"]) == (2, 2)
+
+
+async def test_what_cannot_be_signed_gives_the_room_back_with_prdr_too(tmp_path: Path) -> None:
+    limits: dict[str, Any] = {"customer": THREE, "recipient_by_customer": {"bytes_per_hour": len(CLEAN) - 3}}
+    async with limited(tmp_path, **limits) as (gateway, hop, talk):
+        await talk.up_to_data()
+        assert (await talk.ask(CLEAN)).startswith("250 ")
+        keys, now = gateway.stores.dkim_keys, gateway.clock()
+        keys.activate(keys.add("acme", "acme.example", "s1", "rsa", "cHVi", b"no private key", now), now)
+        await gateway.refresh()
+        await rcpt(talk, "carol")
+        await talk.ask("DATA")
+        assert await talk.ask(CLEAN) == str(replies.NOT_SIGNED)
+        assert await used(gateway) == ONE
+        # There is no room for bob, and carol alone would get it: of that nothing is said now.
+        await rcpt(talk, "bob", "carol", parameters=" PRDR")
+        await talk.ask("DATA")
+        assert (await talk.ask(CLEAN)).startswith("353 ")
+        assert [await talk.reply() for _ in range(3)] == [str(replies.NOT_SIGNED)] * 3
+        assert await used(gateway) == ONE
+        assert len(hop.accepted) == len(decisions(gateway)) == 1
+        keys.remove("acme", "acme.example", "s1")
+        await gateway.refresh()
+        await rcpt(talk, "bob", "carol", parameters=" PRDR")
+        await talk.ask("DATA")
+        assert (await talk.ask(CLEAN)).startswith("353 ")
+        assert [(await talk.reply())[:3] for _ in range(3)] == ["450", "250", "250"]
+        assert hop.accepted[-1].recipients == ("carol@recipient.example",)
+        assert (await used(gateway))["recipients"] == 2
 
 
 async def test_an_address_named_twice_counts_twice(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ signature 1 pass example.org; of mail.example.org; signs from sender; unsigned 5
                            what verifying a DKIM-Signature gave: number, result (`no-key` with hyphen) and d=, then where
                            it is so, the domains it speaks for, fields it signs (from and subject where nothing is said),
                            octets behind l=, and x=
+unsigned                   we hold no key for the author's domain; else we sign
 ehlo mail.host.example     what its server greets us with
 dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
@@ -77,6 +78,7 @@ class Case:
     rcpt_to: str = "bob@recipient.example"
     message: bytes = b""
     signatures: tuple[Verified, ...] | None = None
+    unsigned: bool = False
 
     def sender(self, shown: Mapping[str, Any]) -> Customer:
         """The customer, with one credential that says who it is as in `shown`."""
@@ -115,6 +117,7 @@ class Case:
             held=looks.view,
             domains=self.dns,
             signatures=self.signatures,
+            signing_domain=None if self.unsigned else "acme.example",
             smtputf8=self.smtputf8,
         )
         policy = Policy.model_validate(tomllib.loads(self.policy))
@@ -154,6 +157,8 @@ def _say(case: Case, word: str, value: str) -> bool:
         case.customer += f"upstreams = {value.split()}\n"
     elif word == "forwarding":
         case.credential += "forwarding = true\n"
+    elif word == "unsigned":
+        case.unsigned = True
     elif word == "smtputf8":
         case.smtputf8 = True
     elif word == "forwarded-calendars":

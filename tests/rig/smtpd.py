@@ -350,12 +350,13 @@ class Talk:
         if not (await self.act("DATA", line, "354 Go on")).startswith("354"):
             return
         content = bytearray()
-        early = False
-        while not content.startswith(b".\r\n") and b"\r\n.\r\n" not in content[-len(self.buffer) - 5 :]:
+        early, new = False, 0
+        # Behind the dot a client may have written QUIT already.
+        while not content.startswith(b".\r\n") and b"\r\n.\r\n" not in content[-new - 5 :]:
             if not self.buffer:
                 await self.more()
             content += self.buffer
-            self.buffer = b""
+            new, self.buffer = len(self.buffer), b""
             if not early and len(content) >= self.server._body_after:
                 early = True
                 await self.act("BODY", "", "")

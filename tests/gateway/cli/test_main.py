@@ -17,6 +17,7 @@ GROUPS = {
     "exempt": ("add", "list", "remove"),
     "domains": ("add", "list", "check", "remove"),
     "limits": ("show",),
+    "dkim": ("create", "show", "rotate", "remove"),
     "parties": ("list", "show", "add"),
     "consent": (
         "import", "show", "withdraw", "export", "erase", "verify", "check", "proof", "formats", "suppress", "lift",

@@ -102,6 +102,7 @@ TABLE = {
     ("POST", f"{C}/notices"): writers(201, json={"id": "signup-3", "text": "I want the newsletter."}),
     ("GET", f"{C}/limits"): readers(),
     ("GET", f"{C}/parties"): readers(),
+    ("GET", f"{C}/dkim"): readers(),
     ("PUT", f"{C}/parties/{{party}}"): writers(json={"name": "Garden", "email": "garden@acme.example"}),
 }
 
