@@ -38,6 +38,7 @@ from gateway.pipeline import Pipeline
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
 from gateway.rota import Rota
+from gateway.signals import Locker, Signals
 from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
 from gateway.smtp.backoff import Backoff
@@ -149,6 +150,7 @@ class Gateway:
         stack.callback(authenticator.close)
         self.vouching = Vouching(self.resolver)
         stack.callback(self.vouching.close)
+        self.locker = Locker(self.stores.credentials, self.journal, self.ledger, self.metrics, self.clock)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
         stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
@@ -225,6 +227,7 @@ class Gateway:
             resolver=self.resolver,
             ledger=self.ledger,
             address_key=self.stores.secrets.address_key,
+            signals=Signals(policy, self.ledger, self.locker, self.stores.secrets.trace_key),
         )
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:

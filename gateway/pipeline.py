@@ -12,8 +12,9 @@ Postern has no queue. A client's transaction and the next hop's run in step:
     DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
                           2 order: this file (hop 2); room for the message is reserved
                           3 a view of the bytes (hop 3)
-                          4 facts, asked at once (hop 4); signatures are verified where a rule needs it
-                          5 rules, pure (hop 5)
+                          4 facts, asked at once (hop 4); signatures are verified where a rule needs it,
+                            and the ledger says what the credential sent lately
+                          5 rules, pure (hop 5); signals of theft may lock the credential
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
                    <-     its answer behind our reference     <-   250
@@ -51,6 +52,7 @@ from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.rationing import Ration
 from gateway.repeats import Repeats
+from gateway.signals import Signals
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
@@ -83,6 +85,7 @@ class Pipeline:
         trace_key: bytes,
         ledger: Ledger,
         address_key: Callable[[Address], str],
+        signals: Signals,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -93,7 +96,7 @@ class Pipeline:
         self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
-        self.ledger, self.address_key, self.logbook = ledger, address_key, Logbook()
+        self.ledger, self.address_key, self.logbook, self.signals = ledger, address_key, Logbook(), signals
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property

@@ -17,7 +17,7 @@ from consent.address import Address
 from filters.engine import evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
-from gateway import facts, prdr, transform
+from gateway import facts, prdr, recorded, transform
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
 from gateway.audit.record import without_local_parts
@@ -68,6 +68,7 @@ class Transaction:
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._ration = pipeline.ration(identity, client.address, path.address)
+        self._watched = pipeline.signals.transaction(client.address)
         self._page = Page(pipeline.logbook, identity.entry.customer.id, self.reference)
         self._recording = False
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
@@ -203,8 +204,9 @@ class Transaction:
             rules = () if self._only_to_desk else self._identity.entry.rules
             known = await facts.with_domains(self.facts(), message, pipeline.resolver if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
+            known = await self._watched.complete(known, message, rules)
             self._signed = known.signatures
-            verdict = evaluate(rules, message, known, pipeline.policy)
+            verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
             verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed))
             if verdict.outcome is Outcome.ACCEPT:
                 full = await self._ration.deliveries(self._charged, body.size)
@@ -314,7 +316,9 @@ class Transaction:
             self._note("unknown" if onward.dot_sent else "deferred")
             raise
         finally:
-            self._ration.ended(outcome or ("unknown" if onward.dot_sent else "deferred"))
+            outcome = outcome or ("unknown" if onward.dot_sent else "deferred")
+            self._ration.ended(outcome)
+            self._watched.ended(outcome, self._charged)
         reply = delivery.reply.with_reference(self.reference)
         if delivery.outcome == "accepted":
             reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
@@ -442,10 +446,10 @@ class Transaction:
             header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
             verdict=verdict.outcome.name.lower(),
             reply=without_local_parts(str(reply)),
-            findings=[_as_record(finding) for finding in verdict.findings],
+            findings=[recorded.finding(found) for found in verdict.findings],
             clauses=tuple(sorted({f.clause for f in verdict.findings})),
             modifications=change.modifications if change else (),
-            signatures=None if signed is None else [_as_verified(each) for each in signed],
+            signatures=None if signed is None else [recorded.signature(each) for each in signed],
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,
@@ -455,21 +459,6 @@ class Transaction:
 
 def _reply_for(verdict: Verdict) -> Reply:
     return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
-
-
-def _as_record(finding: Finding) -> dict[str, object]:
-    exempted = {"exemption": finding.exemption} if finding.exemption else {}
-    return exempted | {
-        "code": finding.code,
-        "clause": finding.clause,
-        "action": finding.action.value,
-        "evidence": finding.evidence,
-        "failed": finding.failed,
-    }
-
-
-def _as_verified(found: Verified) -> dict[str, object]:
-    return {"number": found.number, "domain": found.domain, "result": found.result, "why": found.why}
 
 
 def _written(keyword: str, value: str) -> str:
