@@ -14,7 +14,7 @@ TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server 
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules docs mutants fuzz lock wheel clean packages
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger docs mutants fuzz lock wheel clean packages
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: .venv/dev packages  ## measure beside Postfix's before-queue proxy (QUICK
 bench-rules: .venv/dev  ## what all rules cost, beside the header split of the same run, and at worst; a missed goal fails
 	$(BIN)/python -m tests.bench.rules $(ARGS)
 	$(BIN)/python -m tests.bench.worst
+
+bench-ledger: .venv/dev packages  ## what the ledger costs a message, beside one batched EVALSHA of the same run; a missed goal fails
+	$(BIN)/python -m tests.bench.ledger --senders 100000 $(ARGS)
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md

@@ -17,6 +17,7 @@ from config.domain import Domain, domain_name
 from config.files import Frozen, load
 from config.limits import Amount, Limits
 from config.policy import Action, RuleCode
+from config.webhooks import Webhook
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """A customer's or list's id: lower-case letters, digits, `-` and `_`, at most 64."""
@@ -227,6 +228,8 @@ class Customer(Frozen):
     next_hop: str | None = None
     """A next hop of the settings; None is the first."""
     credentials: tuple[Credential, ...] = ()
+    webhook: Webhook | None = None
+    """Where it is told what happens to its mail; None tells `contact`."""
     limits: Limits = Limits()
     bulk: Bulk = Bulk()
     actions: dict[RuleCode, Action] = Field(default_factory=dict)

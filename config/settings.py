@@ -247,6 +247,17 @@ class Audit(Frozen):
     """Kept free so that the outcome of a forwarded message can always be written."""
 
 
+class Webhooks(Frozen):
+    """Telling customers, by HTTP or mail."""
+
+    allow_networks: Annotated[tuple[Network, ...], Field(max_length=100)] = ()
+    """Networks with webhooks that are not on the public Internet; others of that kind are refused."""
+    ca_file: Path | None = None
+    """Roots to verify webhooks against; None takes the system's."""
+    timeout: Annotated[float, Field(gt=0, le=60)] = 15
+    """Seconds of one request, from the look-up of its name to the status of the answer."""
+
+
 class Settings(BaseSettings):
     """postern.toml and POSTERN_*; the environment wins."""
 
@@ -269,6 +280,7 @@ class Settings(BaseSettings):
     limits: EdgeLimits = EdgeLimits()
     secrets: Secrets = Secrets()
     audit: Audit = Audit()
+    webhooks: Webhooks = Webhooks()
 
     @classmethod
     def settings_customise_sources(

@@ -142,6 +142,10 @@ class Secrets:
         text = f"postern domain token 1 {customer} {domain}".encode()
         return base64.b32encode(hmac.digest(self.mac_key, text, "sha256")[:20]).decode("ascii").lower()
 
+    def webhook_secret(self, customer: str, version: int) -> bytes:
+        """What signs requests to a customer's webhook: 32 octets, others for each version (Standard Webhooks)."""
+        return hmac.digest(self.mac_key, f"postern webhook secret {version} {customer}".encode(), "sha256")
+
     @property
     def trace_key(self) -> bytes:
         """For the ids of our Received fields (HMAC-SHA-256): by it a message that was here before is known again."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -296,4 +296,33 @@ imports = Table(
     Column("created", BigInteger, nullable=False),
     Column("finished", BigInteger),
     Index(None, "customer", "created"),
+)
+
+dispatches = Table(
+    "dispatches",
+    metadata,
+    Column("id", String(40), primary_key=True, comment="what the customer knows it by, in every attempt"),
+    Column("customer", String(64), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("body", Text, nullable=False, comment="JSON, as it is sent"),
+    Column("created", UtcTime, nullable=False),
+    Column("status", String(16), nullable=False, comment="waiting, delivered or failed"),
+    Column("due", UtcTime, nullable=False, comment="of the next attempt; while one is made, when it counts as lost"),
+    Column("attempts", Integer, nullable=False),
+    Column("until", UtcTime, nullable=False, comment="when it is given up"),
+    Column("ended", UtcTime),
+    Column("error", Text, nullable=False, comment="of the last attempt"),
+    Index(None, "status", "due"),
+    Index(None, "customer", "status"),
+    comment="What customers are told, by webhook or mail.",
+)
+
+dispatch_marks = Table(
+    "dispatch_marks",
+    metadata,
+    Column("customer", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True, comment="hash of what is not to be told again"),
+    Column("until", UtcTime, nullable=False),
+    Index(None, "until"),
+    comment="What was told, and not to be told again before a time.",
 )

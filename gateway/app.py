@@ -20,6 +20,8 @@ from consent.database import RegistryError
 from consent.importer import Importer
 from filters import RULES
 from filters.engine import bind
+from gateway.alert_mail import AlertMail
+from gateway.alerts import Alerts
 from gateway.audit.errors import JournalError
 from gateway.audit.strangers import Strangers
 from gateway.changes import Changes
@@ -35,6 +37,7 @@ from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
 from gateway.pipeline import Pipeline
+from gateway.posting import Poster
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
 from gateway.rota import Rota
@@ -49,6 +52,7 @@ from gateway.summing import summed
 from gateway.supervisor import Supervisor
 from gateway.usage import Window, windows
 from gateway.vouching import Vouching
+from gateway.webhooks import Webhooks
 
 log = logging.getLogger("postern")
 
@@ -88,6 +92,7 @@ class Gateway:
         self.ledger = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
+        self._alert_mail = AlertMail(lambda: self.settings)
         self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
         self.resolver: Resolver | None = None
         self.hops: dict[str, NextHop] = {}
@@ -119,6 +124,10 @@ class Gateway:
         )
         stack.push_async_callback(self.journal.close)
         stack.push_async_callback(self.repeats.close)
+        self.alerts = Alerts(
+            self.stores.outbox, self._customer, self._alert_mail.reaches, self.journal.note, self.metrics.alarm
+        )
+        stack.push_async_callback(self.alerts.close)
         if self.supervisor is None:
             await self._start_mail(stack)
         if self.once:
@@ -133,9 +142,10 @@ class Gateway:
         self._tasks.append(loop.create_task(self.changes.follow()))
         if self.once:
             self._tasks.append(loop.create_task(self.restore.follow(lambda: self.changes.went_back)))
+            self._tasks.append(loop.create_task(self.webhooks.run()))
         if self.supervisor is None:
             self._tasks.append(loop.create_task(self.overload.watch()))
-        self._tasks += [loop.create_task(work) for work in (self._every_minute(), self._every_day())]
+        self._tasks += [loop.create_task(work) for work in (self.alerts.run(), self._every_minute(), self._every_day())]
 
     async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
         """Next hops, and the edge, which does not listen yet."""
@@ -183,6 +193,16 @@ class Gateway:
         self.jobs = Jobs(settings, importer, self.metrics.alarm)
         stack.push_async_callback(self.jobs.close)
         await self.jobs.open()
+        self.webhooks = Webhooks(
+            self.stores.outbox,
+            self.stores.secrets,
+            self._customer,
+            Poster(settings.webhooks),
+            self._alert_mail,
+            self.metrics,
+            self.clock,
+        )
+        stack.push_async_callback(self.webhooks.close, _LAST_SECONDS)
         http = HttpServer(self)
         self.http_address = await http.open()
         stack.push_async_callback(http.close)
@@ -199,6 +219,11 @@ class Gateway:
         from gateway.ledger.redis import RedisLedger
 
         return RedisLedger(url, processes=self.settings.ledger.nodes, clock=clock, alarm=self.metrics.alarm)
+
+    def _customer(self, customer: str) -> Customer | None:
+        """A customer as it is in memory."""
+        entry = self.directory.get(customer)
+        return None if entry is None else entry.customer
 
     def make_hop(self, settings: NextHopSettings) -> NextHop:
         """A next hop that is not started."""
@@ -226,6 +251,7 @@ class Gateway:
             trace_key=self.stores.secrets.trace_key,
             resolver=self.resolver,
             ledger=self.ledger,
+            alerts=self.alerts,
             address_key=self.stores.secrets.address_key,
             signals=Signals(policy, self.ledger, self.locker, self.stores.secrets.trace_key),
         )
@@ -331,6 +357,8 @@ class Gateway:
     async def _every_day(self) -> None:
         while True:
             await self._guarded(self.changes.clean(stored=self.once))
+            if self.once:
+                await self._guarded(self.webhooks.purge())
             if self.policy.audit.retention_days:
                 before = self.clock() - timedelta(days=self.policy.audit.retention_days)
                 await self._guarded(asyncio.to_thread(self.journal.retire, before))

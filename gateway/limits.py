@@ -78,15 +78,15 @@ class Charges:
         if path is not None and policy.sender.names:
             name = ("customer", self._customer, address_key(path))
             self._as_sender = _by_measure(_limits("sender", f"one at {path.domain}", name, policy.sender.caps))
+        self._each = [Due.of(limit, 1) for limit in self._limits.get("recipients", ())]
+        self._each_as_sender = [Due.of(limit, 1) for limit in self._as_sender.get("recipients", ())]
 
     def of_recipient(self, address: Address) -> list[Due]:
         """At RCPT."""
-        found = list(self._limits.get("recipients", ()))
-        if self._counts(address):
-            found += self._as_sender.get("recipients", ())
-            found += self._to_recipient(address, "messages")
-            found += self._to_domain(address.domain, "recipients")
-        return [Due.of(limit, 1) for limit in found]
+        if not self._counts(address):
+            return self._each
+        towards = [*self._to_recipient(address, "messages"), *self._to_domain(address.domain, "recipients")]
+        return [*self._each, *self._each_as_sender, *(Due.of(limit, 1) for limit in towards)]
 
     def of_message(self, recipients: Iterable[Address], size: int) -> list[Due]:
         """At the final dot; `size` in octets."""

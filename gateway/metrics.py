@@ -61,6 +61,18 @@ class Metrics:
         self.worker_ends = Counter(
             "postern_worker_ends", "Workers that ended unasked", ["worker"], registry=self.registry
         )
+        self.dispatches = Counter(
+            "postern_dispatches", "Attempts to tell customers something", ["via", "result"], registry=self.registry
+        )
+        self.dispatches_waiting = Gauge(
+            "postern_dispatches_waiting", "What customers are yet to be told, of all nodes", registry=self.registry
+        )
+        self.dispatches_oldest = Gauge(
+            "postern_dispatches_oldest_seconds", "Age of the oldest of these", registry=self.registry
+        )
+        self.dispatches_failed = Gauge(
+            "postern_dispatches_failed", "What was given up in the last 30 days", registry=self.registry
+        )
         self.reloads = Counter("postern_reloads", "SIGHUP", ["result"], registry=self.registry)
 
     def decided(self, verdict: Verdict) -> None:

@@ -33,12 +33,15 @@ final dot; from then on only the next hop's counts, whatever the client does, be
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
+from config.limits import Cap
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from consent.address import Address
 from filters.engine import evaluate
 from filters.model import Finding, Phase, Reply
+from gateway.alerts import Alerts
 from gateway.audit.journal import Journal
 from gateway.client import Client
 from gateway.desk import MAX_BYTES, Desk
@@ -46,7 +49,7 @@ from gateway.directory import Directory, Identity, own_names
 from gateway.dns import Resolver
 from gateway.facts import House
 from gateway.ledger.model import Ledger
-from gateway.limits import Charges, Sending
+from gateway.limits import Charges, Limit, Sending
 from gateway.logbook import Logbook
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
@@ -84,6 +87,7 @@ class Pipeline:
         clock: Callable[[], datetime],
         trace_key: bytes,
         ledger: Ledger,
+        alerts: Alerts,
         address_key: Callable[[Address], str],
         signals: Signals,
         resolver: Resolver | None = None,
@@ -96,7 +100,8 @@ class Pipeline:
         self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
-        self.ledger, self.address_key, self.logbook, self.signals = ledger, address_key, Logbook(), signals
+        self.ledger, self.alerts, self.signals = ledger, alerts, signals
+        self.address_key, self.logbook = address_key, Logbook()
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property
@@ -123,9 +128,16 @@ class Pipeline:
             self.ledger,
             Charges(limits, Sending(customer, identity.credential, source, reverse_path), self.address_key),
             self.metrics,
+            partial(self._tell, customer.id),
             observe="observe" in (customer.mode, self.policy.mode),
             count_refused=limits.count_refused,
         )
+
+    def _tell(self, customer: str, limit: Limit, cap: Cap, used: int) -> None:
+        """Let the customer know how one of its limits stands."""
+        credential = limit.name if limit.scope == "credential" else None
+        scope = f"stream {limit.name}" if limit.scope == "stream" else limit.scope
+        self.alerts.limit(customer, credential, scope, limit.measure, cap.window, used, cap.most, self.clock())
 
     async def begin(self, client: Client, identity: Identity, path: Path) -> Transaction | Reply:
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""

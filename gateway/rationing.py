@@ -8,7 +8,7 @@ a next hop that puts off. Nothing here waits for anything but the ledger, which 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil, isfinite
 
-from config.limits import WINDOWS
+from config.limits import WINDOWS, Cap
 from consent.address import Address
 from filters.model import Finding, Reply
 from gateway.ledger.charges import Reservation, Shortfall
@@ -26,16 +26,21 @@ _REFUSALS = {
     "report": replies.QUOTA_REPORTS,
 }
 """Scope -> what refuses; QUOTA and QUOTA-HARD for the others."""
+_TOLD = frozenset({"customer", "credential", "stream", "report"})
+"""Scopes of which the customer is told how they stand: those that are its own."""
+
+Tell = Callable[[Limit, Cap, int], None]
+"""Told which of a limit's caps stands how, with what is reserved."""
 
 
 class Ration:
     """What one transaction has reserved. Its methods are called one at a time."""
 
     def __init__(
-        self, ledger: Ledger, charges: Charges, metrics: Metrics, *, observe: bool, count_refused: bool
+        self, ledger: Ledger, charges: Charges, metrics: Metrics, tell: Tell, *, observe: bool, count_refused: bool
     ) -> None:
-        """`observe`: what is short is found and nothing is refused; `count_refused` is the policy's."""
-        self._ledger, self._charges, self._metrics = ledger, charges, metrics
+        """`observe`: what is short is found and nothing is refused, nor told; `count_refused` is the policy's."""
+        self._ledger, self._charges, self._metrics, self._tell = ledger, charges, metrics, tell
         self._observe, self._count_refused = observe, count_refused
         self._of_recipients: list[tuple[Address, Reservation | None]] = []
         self._of_message: list[Reservation] = []
@@ -125,14 +130,25 @@ class Ration:
             return None
         answer = await self._ledger.reserve(*(each.charge for each in due))
         if isinstance(answer, Reservation):
+            self._tell_of(due, answer.used)
             return answer
         limit, charge = due[answer.charge]
         self._metrics.limited(limit.scope, limit.measure, _WINDOW[answer.window])
+        if charge.amount == 1:
+            self._tell_of([due[answer.charge]], [[cap.most * (cap.seconds == answer.window) for cap in limit.caps]])
         found = _finding(limit, answer, alone=charge.amount > answer.cap > 0)
         if not self._observe:
             return found
         self._observed.setdefault((limit.key, found.code), found)
         return None
+
+    def _tell_of(self, due: Sequence[Due], used: Sequence[Sequence[int]]) -> None:
+        if self._observe:
+            return
+        for (limit, _), held in zip(due, used, strict=True):
+            if limit.scope in _TOLD:
+                for cap, amount in zip(limit.caps, held, strict=True):
+                    self._tell(limit, cap, amount)
 
 
 def _finding(limit: Limit, short: Shortfall, *, alone: bool) -> Finding:

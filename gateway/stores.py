@@ -12,6 +12,7 @@ from consent.domains import DomainStore
 from consent.exemptions import ExemptionStore
 from consent.heads import HeadStore
 from consent.keys import Secrets
+from consent.outbox import Outbox
 from consent.repeats import RepeatStore
 from consent.store import ConsentStore
 from consent.subjects import SubjectStore
@@ -32,6 +33,7 @@ class Stores:
     subjects: SubjectStore
     heads: HeadStore
     repeats: RepeatStore
+    outbox: Outbox
     consent_database: Database
     """Where consents, lists, notices and imports are; on PostgreSQL it is `database`."""
     consents: ConsentStore
@@ -67,6 +69,7 @@ class Stores:
             SubjectStore(database, secrets),
             HeadStore(database),
             RepeatStore(database),
+            Outbox(database),
             consent_database,
             ConsentStore(consent_database, secrets),
         )

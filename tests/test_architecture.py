@@ -22,6 +22,7 @@ PURE = (
     "config/customers.py",
     "config/domain.py",
     "config/switch.py",
+    "config/webhooks.py",
 )
 IMPURE = {"redis", "sqlalchemy", "asyncio", "socket", "os", "time", "random", "logging"}
 DOORS = {
@@ -48,6 +49,7 @@ DOORS = {
     "psycopg": ("consent/",),
     "confusable_homoglyphs": ("filters/skeleton.py",),
     "dns": ("gateway/dns.py",),
+    "httpx": ("gateway/posting.py",),
     "python_multipart": ("gateway/http/",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))

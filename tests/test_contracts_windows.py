@@ -20,6 +20,7 @@ from tests.rig.windows import (
     MONTH,
     RECIPIENT,
     STEPS,
+    STEPS_BACK,
     Model,
     Time,
     charge,
@@ -293,7 +294,7 @@ def test_never_more_than_the_cap_and_never_less_than_fits_with_a_slot_to_spare(s
 
 
 @settings(max_examples=50)
-@given(steps=STEPS)
+@given(steps=STEPS_BACK)
 def test_all_forms_answer_alike(server: RedisServer, cluster: Cluster, steps: list[object]) -> None:
     async def all_of_them() -> None:
         time = Time()

@@ -18,6 +18,7 @@ _COMMANDS = {
     "notices": "Keep and show the wordings people were shown.",
     "consent": "Import, show, withdraw, export, prove, erase and verify consents.",
     "relationships": "Record, show and end relationships with recipients.",
+    "webhooks": "See what customers are told, try it again, test a webhook.",
     "token": "Create, list and revoke API tokens.",
     "audit": "Search and verify the audit.",
     "sink": "Run a sandbox next hop that keeps mail in files.",

@@ -8,6 +8,13 @@ in any window, cap * (2 - 1/P) at most:
 - one that heard less passes cap / P at most, whatever the others have used: beside the cap, (P - 1) times that;
 - when Redis is back, one process may fill the cap while the others still go by their shares: no more than that, either.
 
+That holds for a Redis that comes back with what it had. One that forgot is told how each process's MAX_KNOWN last
+counters stood, and takes the highest: beside the bound there may pass what nobody who is left had heard of, and what
+some had not, when the first of them told.
+
+A process that ends meanwhile takes with it what it passed alone, and its successor has a share again. Of more than
+MAX_COUNTERS at which something passed alone, the one untouched longest is not told: there it may be cap more.
+
 Fair shares are not asked for meanwhile: a shared counter refuses at the share of the room.
 """
 
@@ -19,9 +26,9 @@ from typing import NamedTuple
 from gateway.ledger.charges import SLOTS, Charge, Reservation, Shortfall, Use
 from gateway.ledger.windows import Windows
 
-MAX_KNOWN = 50_000
+MAX_KNOWN = 20_000
 """Counters of which this process remembers how they stood."""
-_MAX_COUNTERS = 250_000
+MAX_COUNTERS = 250_000
 _UNBOUNDED = 2**53
 
 
@@ -48,12 +55,12 @@ class Alone:
         self._processes = processes
         self.known: OrderedDict[str, Known] = OrderedDict()
         """By key; the one unused longest comes first."""
-        self._windows = Windows(_MAX_COUNTERS)
+        self._windows = Windows(MAX_COUNTERS)
         """What is done alone; of a shared counter, the customers' parts beside it."""
         self._taken: dict[Reservation, Reservation] = {}
         """Those that are open, and what they hold in `_windows`."""
-        self._passed: dict[tuple[str, str], Charge] = {}
-        """By counter and customer: a charge of those that passed something."""
+        self._passed: OrderedDict[tuple[str, str], Charge] = OrderedDict()
+        """By counter and customer: a charge of those that passed something, the one untouched longest first."""
 
     def learn(self, charge: Charge, used: list[int], now: int) -> None:
         """So much do all processes use there."""
@@ -85,6 +92,9 @@ class Alone:
             kept += [amount] * (2 if charge.among else 1)
             if amount:
                 self._passed[charge.key, charge.among] = charge
+                self._passed.move_to_end((charge.key, charge.among))
+                if len(self._passed) > MAX_COUNTERS:
+                    self._passed.popitem(last=False)
         self._windows.settle(self._taken.pop(reservation), kept, now)
 
     def usage(self, charges: tuple[Charge, ...], now: int) -> list[list[Use]]:
@@ -115,7 +125,7 @@ class Alone:
         for reservation in taken:
             reservation.alone = False
         if taken or passed:
-            self._windows, self._taken, self._passed = Windows(_MAX_COUNTERS), {}, {}
+            self._windows, self._taken, self._passed = Windows(MAX_COUNTERS), {}, OrderedDict()
         return taken, passed
 
     def _left(self, key: str, now: int) -> dict[int, int]:

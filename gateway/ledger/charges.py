@@ -36,7 +36,10 @@ class Charge:
     amount: int
     """Messages, recipients or bytes; at least 0."""
     caps: tuple[tuple[int, int], ...]
-    """(Length of the window in seconds, the most that may pass in any span of that length), shortest first."""
+    """(Length of the window in seconds, the most that may pass in any span of that length), shortest first.
+
+    A counter is always charged with the same windows; its caps may change.
+    """
     among: str = ""
     """The customer it is charged for, where the counter is shared by several and each has its fair share."""
 
@@ -73,7 +76,8 @@ class Reservation:
         """How much of each charge passed, all of it where `kept` is None; raises ValueError for more than that."""
         amounts = [charge.amount for charge in self.charges]
         if kept is None:
-            kept = amounts
+            self.open = False
+            return amounts
         if len(kept) != len(amounts) or any(not 0 <= part <= whole for part, whole in zip(kept, amounts, strict=True)):
             raise ValueError(f"{list(kept)} of {amounts} cannot have passed")
         self.open = False

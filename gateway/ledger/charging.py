@@ -6,8 +6,8 @@ refuses, what the others took is given back with the next.
 
 An operation that was not answered may have been done or not. A reservation is then made anew from this process's share
 (`alone`), and Redis is told afterwards how much this process really holds; until then, and when the process dies
-meanwhile, it counts as taken. A settling is told again, and may be counted twice. So a counter may stand too high,
-never too low.
+meanwhile, it counts as taken. A settling is told again, under a name, until it is answered: it may be counted twice,
+and not more often. So a counter may stand too high, never too low.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ from gateway.ledger.model import tag_of
 _AT_ONCE = 100
 """Operations of a renewal or a recovery that go with one round trip, so that others wait a few milliseconds."""
 _encode = msgspec.msgpack.Encoder().encode
-_answers = msgspec.msgpack.Decoder(list[list[int]]).decode
+answers_in = msgspec.msgpack.Decoder(list[list[int]]).decode
+"""What the script said to each operation; raises msgspec.DecodeError."""
 
 
 class Kind(IntEnum):
@@ -37,6 +38,7 @@ class Kind(IntEnum):
     HOLD = 3
     USAGE = 4
     RECALL = 5
+    SETTLE_ONCE = 6
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +64,8 @@ class Operation:
     question: _Question | None = None
     places: Sequence[int] = ()
     """Of the charges among those of the question."""
+    name: str = ""
+    """Of a SETTLE_ONCE, by which Redis knows it again."""
 
 
 def message(now: int, process: str, lease: int, operations: Sequence[Operation]) -> tuple[list[str], bytes]:
@@ -74,6 +78,8 @@ def message(now: int, process: str, lease: int, operations: Sequence[Operation])
     listed: list[list[object]] = []
     for operation in operations:
         entry: list[object] = [operation.kind]
+        if operation.name:
+            entry.append(place(f"{tag_of(operation.charges[0].key)}}}:told={process}={operation.name}"))
         for charge, amount, kept in zip(operation.charges, operation.amounts, operation.kept, strict=True):
             at, who = place(charge.key), charge.among
             if who:
@@ -106,6 +112,7 @@ class Charging:
         """How counters stood of which Redis is to be reminded, the one unused longest first."""
         self._owed: list[Operation] = []
         """Settlings that Redis may not have heard of."""
+        self._names = 0
 
     async def reserve(self, charges: tuple[Charge, ...]) -> Reservation | Shortfall:
         """Room for all, or for none."""
@@ -139,7 +146,8 @@ class Charging:
             for charge in reservation.charges:
                 self._hold(charge, charge.amount)
                 self._unsure[charge.key, charge.among] = charge
-        self._owed += [Operation(Kind.SETTLE, [charge], [0], [amounts]) for charge, amounts in passed]
+        for charge, amounts in passed:
+            self._owe(Operation(Kind.SETTLE, [charge], [0], [amounts]))
 
     def renew(self) -> None:
         """The leases of all that is held are to be renewed."""
@@ -166,10 +174,10 @@ class Charging:
             owed, self._owed = self._owed[:_AT_ONCE], self._owed[_AT_ONCE:]
             yield from owed
 
-    def answered(self, operations: Sequence[Operation], reply: bytes | None) -> None:
+    def answered(self, operations: Sequence[Operation], answers: Sequence[list[int]] | None) -> None:
         """What the script said to the operations of one call; None where it is not known what it did."""
-        answers: Sequence[list[int] | None] = [None] * len(operations) if reply is None else _answers(reply)
-        for operation, answer in zip(operations, answers, strict=True):
+        each: Sequence[list[int] | None] = answers if answers is not None else [None] * len(operations)
+        for operation, answer in zip(operations, each, strict=True):
             self._done(operation, answer)
             if operation.question is not None:
                 self._part(operation, answer, operation.question)
@@ -180,16 +188,16 @@ class Charging:
                 return
             case Kind.RESERVE if answer is not None and answer[0]:
                 self._change(operation, 1)
-            case Kind.SETTLE if answer is not None:
+            case Kind.SETTLE | Kind.SETTLE_ONCE if answer is not None:
                 self._change(operation, -1)
-            case Kind.SETTLE:
+            case Kind.SETTLE | Kind.SETTLE_ONCE:
                 self._owe(operation)
             case Kind.RECALL if answer is None:
                 (charge,), (left,) = operation.charges, cast(Sequence[list[int]], operation.kept)
                 self._recall.append((charge.key, Known(self._now(), charge.caps, left)))
             case Kind.RESERVE | Kind.HOLD if answer is None:
                 self._doubt(operation)
-        if answer is not None and answer[0] and operation.kind is not Kind.SETTLE:
+        if answer is not None and answer[0] and operation.kind not in (Kind.SETTLE, Kind.SETTLE_ONCE):
             now, at = self._now(), 1
             for charge in operation.charges:
                 self._alone.learn(charge, answer[at : at + len(charge.caps)], now)
@@ -275,6 +283,9 @@ class Charging:
     def _owe(self, settling: Operation) -> None:
         """It did not reach Redis, or that is not known."""
         if any(settling.kept):
+            if not settling.name:
+                self._names += 1
+                settling.kind, settling.name = Kind.SETTLE_ONCE, str(self._names)
             self._owed.append(settling)
         else:
             self._change(settling, -1)

@@ -14,8 +14,8 @@ from gateway.ledger.windows import Windows
 
 MAX_KEYS = 100_000
 """Meters, and marks; places are as many as there are sessions."""
-MAX_COUNTERS = 250_000
-"""Counters with windows."""
+MAX_COUNTERS = 200_000
+"""Counters with windows; a quarter of a gigabyte, where all of them are busy."""
 
 
 class MemoryLedger:

@@ -17,12 +17,12 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 from gateway.ledger import activity
 from gateway.ledger.activity import Answer, Watch
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
-from gateway.ledger.charging import Charging, message
+from gateway.ledger.charging import Charging, answers_in, message
 from gateway.ledger.charging import Operation as Charged
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take, key
@@ -108,13 +108,18 @@ class RedisLedger:
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
-        """Give all places back, where Redis can be told; else they expire."""
+        """Give all places back and tell what passed, where Redis can be told; else places expire.
+
+        What is reserved in windows and has not ended counts as passed when its lease is over.
+        """
         if self._keeping is not None:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeping
         held = list(self._own.held)
         self._own.held.clear()
+        if self._up:
+            self._charging.recover(forgotten=False)
         await self._declare(held)
         if self._sending is not None:
             await asyncio.wait((self._sending,))
@@ -269,23 +274,36 @@ class RedisLedger:
         for asked in activities:
             keys, argument = activity.message(int(now), [each.watch for each in asked])
             calls.append(Call(_ACTIVITY, keys, [argument]))
-        replies: list[list[bytes]] | list[None] = [None] * len(calls)
-        if self._up:
-            try:
-                replies = await self._server.run(calls)
-            except _FAILURES as error:
-                self._down(error)
+        read: list[Callable[[Any], Any]] = [lambda raw: list(map(float, raw))] * len(places)
+        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities)
+        replies = await self._run(calls, read)
         for group, reply in zip(places, replies, strict=False):
             for at, call in enumerate(group):
                 if call.answer is not None and not call.answer.done():
-                    call.answer.set_result(call.instead if reply is None else float(reply[at]))
-        for operations, answer in zip(windows, replies[len(places) :], strict=False):
-            self._charging.answered(operations, cast(bytes | None, answer))
-        for asked, found in zip(activities, replies[len(places) + len(windows) :], strict=True):
-            answers = [None] * len(asked) if found is None else activity.answers_in(cast(bytes, found))
-            for each, said in zip(asked, answers, strict=True):
+                    call.answer.set_result(call.instead if reply is None else reply[at])
+        rest = iter(replies[len(places) :])
+        for operations in windows:
+            self._charging.answered(operations, next(rest))
+        for asked, answers in zip(activities, rest, strict=True):
+            for each, said in zip(asked, answers or [None] * len(asked), strict=True):
                 if not each.answer.done():
                     each.answer.set_result(said)
+
+    async def _run(self, calls: Sequence[Call], read: Sequence[Callable[[Any], Any]]) -> list[Any]:
+        """What the scripts answered, each as it is to be read; None for each that gave no answer."""
+        replies: list[Any] = [None] * len(calls)
+        if self._up:
+            try:
+                found = await self._server.run(calls)
+            except _FAILURES as error:
+                self._down(error)
+                found = []
+            for at, raw in enumerate(found):
+                try:
+                    replies[at] = read[at](raw)
+                except _FAILURES as error:
+                    self._down(raw if isinstance(raw, Exception) else error)
+        return replies
 
     def _arguments(self, now: str, calls: Sequence[_Call]) -> list[str]:
         return [now, self._process, f"{LEASE * 1000:.0f}", *(part for call in calls for part in call[1:4])]

@@ -85,7 +85,8 @@ class Server:
     async def run(self, calls: Sequence[Call]) -> list[Any]:
         """The scripts' answers, in one round trip, two where Redis does not know a script yet.
 
-        Raises RedisError, OSError, TimeoutError, and whatever else the library does; it is not known then which ran.
+        An answer may be an exception: of that call it is not known whether it ran. Raises RedisError, OSError,
+        TimeoutError, and whatever else the library does; then it is known of none.
         """
         async with asyncio.timeout(TIMEOUT):
             replies = await self._run(calls, [("EVALSHA", call.script.sha) for call in calls])
@@ -95,9 +96,6 @@ class Server:
                 again = await self._run(missed, [("EVAL", call.script.text) for call in missed])
                 for at, reply in zip(unknown, again, strict=True):
                     replies[at] = reply
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
         return replies
 
     async def identity(self) -> frozenset[str]:

@@ -10,6 +10,7 @@
 --   3 hold: this process holds amount, for the customer kept, whatever was known of it -> as reserve
 --   4 usage    -> {1, use, wait, use, wait ...}
 --   5 recall: so much has passed at least (kept), whatever is known of it -> as reserve
+--   6 settle as told by a name, {6, place of the name in KEYS, charge, ...}: once, however often it is told -> {1}
 -- The answer is the list of theirs, in MessagePack. A key holds {when something last passed, windows, holders}:
 -- a window is {length, newest slot, its count, total, oldest slot, the rest}, where the rest has the count of each
 -- older slot and how many slots on the next one is; holders are process, amount and the end of its lease, in turn.
@@ -300,6 +301,12 @@ local kinds = {
   end,
 }
 
+kinds[6] = function(operation)
+  local name = KEYS[table.remove(operation, 2)]
+  if redis.call('SET', name, '1', 'NX', 'PX', '3600000') then return kinds[2](operation) end
+  return { 1 }
+end
+
 local answers = {}
 for i, operation in ipairs(ask[4]) do answers[i] = kinds[operation[1]](operation) end
 
@@ -329,11 +336,15 @@ for _, operation in ipairs(ask[4]) do
   for i = 2, #operation do
     local charge = operation[i]
     local record = charge[5] ~= '' and records[KEYS[charge[1]]]
-    if record and record.ttl then
-      local longest = charge[4][#charge[4]][1]
+    if record and record.dirty then
       local sharers = KEYS[charge[7]]
-      redis.call('ZREMRANGEBYSCORE', sharers, '-inf', string.format('(%.0f', now - start_of(SLOTS + 1, longest)))
-      redis.call('PEXPIRE', sharers, string.format('%.0f', record.ttl + 60000))
+      if record.ttl then
+        local longest = charge[4][#charge[4]][1]
+        redis.call('ZREMRANGEBYSCORE', sharers, '-inf', string.format('(%.0f', now - start_of(SLOTS + 1, longest)))
+        redis.call('PEXPIRE', sharers, string.format('%.0f', record.ttl + 60000))
+      else
+        redis.call('DEL', sharers)
+      end
     end
   end
 end

@@ -247,6 +247,9 @@ def test_a_commitment_fixes_name_and_value_apart(secrets: Secrets) -> None:
 def test_keys_of_the_registry_are_derived_and_shown_nowhere(secrets: Secrets) -> None:
     assert len(secrets.chain_key) == len(secrets.trace_key) == 32
     assert secrets.trace_key not in (secrets.mac_key, secrets.chain_key)
+    of_webhooks = [secrets.webhook_secret("acme", 1), secrets.webhook_secret("acme", 2), secrets.webhook_secret("b", 1)]
+    assert len({*of_webhooks, secrets.mac_key, secrets.chain_key, secrets.trace_key}) == 6
+    assert {len(each) for each in of_webhooks} == {32}
     assert secrets.chain_key not in (secrets.mac_key, secrets.personal_keys.secret)
     shown = repr(secrets) + repr(secrets.personal_keys)
     for key in (secrets.chain_key, secrets.trace_key, secrets.personal_keys.secret):

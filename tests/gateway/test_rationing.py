@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from config.customers import Credential, Customer
-from config.limits import Limits, LimitsPolicy
+from config.limits import Cap, Limits, LimitsPolicy
 from consent.address import Address
 from gateway.ledger.charges import Charge
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import key
-from gateway.limits import Charges, Sending
+from gateway.limits import Charges, Limit, Sending
 from gateway.metrics import Metrics
 from gateway.rationing import Ration
 
@@ -28,13 +28,18 @@ class House:
         self.now = 1_763_632_800.0
         self.ledger = MemoryLedger(lambda: self.now)
         self.metrics = Metrics()
+        self.told: list[tuple[str, str, str, int, int]] = []
+        """Scope, measure and window of a limit, what is used of it, and its cap."""
         self.policy = LimitsPolicy.model_validate({**NOTHING, **limits})
 
     def ration(self, *, observe: bool = False, reverse_path: Address | None = ANN, customer: Customer = ACME) -> Ration:
         sending = Sending(customer, CREDENTIAL, "192.0.2.7", reverse_path)
         charges = Charges(self.policy, sending, lambda address: address.canonical)
         count = self.policy.count_refused
-        return Ration(self.ledger, charges, self.metrics, observe=observe, count_refused=count)
+        return Ration(self.ledger, charges, self.metrics, self._tell, observe=observe, count_refused=count)
+
+    def _tell(self, limit: Limit, cap: Cap, used: int) -> None:
+        self.told.append((limit.scope, limit.measure, cap.window, used, cap.most))
 
     async def used(self, measure: str = "recipients") -> int:
         """Of the customer's limit."""
@@ -59,6 +64,27 @@ async def test_what_is_full_is_refused_and_what_is_given_back_is_not() -> None:
     other.release()
     one.release()
     assert await house.used() == 0
+
+
+async def test_it_is_told_how_the_customers_own_limits_stand_and_no_others() -> None:
+    house = House(
+        customer={"recipients_per_hour": 2, "bytes_per_hour": 900},
+        credential={"recipients_per_day": 9},
+        sender={"recipients_per_hour": 9},
+        recipient_by_all={"messages_per_hour": 9},
+    )
+    one = house.ration()
+    await one.recipient(BOB)
+    assert house.told == [("customer", "recipients", "hour", 1, 2), ("credential", "recipients", "day", 1, 9)]
+    await one.recipient(BOB)
+    house.told.clear()
+    assert await one.recipient(CAROL) is not None
+    assert house.told == [("customer", "recipients", "hour", 2, 2)], "at the cap, also where it was filled elsewhere"
+    house.told.clear()
+    assert await one.message([BOB], 1000) is not None
+    assert house.told == [], "too large alone: nothing is used up"
+    assert await house.ration(observe=True).recipient(CAROL) is None
+    assert house.told == [], "a customer that is only observed is told nothing"
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ STEP: st.SearchStrategy[Any] = st.one_of(
     st.tuples(st.just("release"), st.integers(0, 5)),
 )
 STEPS = st.lists(STEP, max_size=60)
+STEPS_BACK = st.lists(st.one_of(STEP, st.tuples(st.just("wait"), st.integers(-DAY * 1000, 0))), max_size=60)
+"""With a clock that is set back, too."""
 
 
 def charges_of(drawn: Sequence[tuple[int, int, str]]) -> tuple[Charge, ...]:

@@ -23,6 +23,7 @@ GROUPS = {
         "suppressions",
     ),
     "relationships": ("add", "list"),
+    "webhooks": ("list", "retry", "test", "secret"),
     "token": ("create", "list", "revoke"),
     "audit": ("search", "verify"),
 }  # fmt: skip

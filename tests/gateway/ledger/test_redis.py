@@ -44,6 +44,7 @@ async def round_trips(ledger: RedisLedger) -> int:
     return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))
 
 
+@pytest.mark.usefixtures("patient")
 async def test_two_processes_count_together(world: World) -> None:
     one, other = world.process(), world.process()
     assert await one.ask(Take(HERE)) == [1]
@@ -55,6 +56,7 @@ async def test_two_processes_count_together(world: World) -> None:
     assert await other.ask(Marked(MARK)) == [1]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_is_asked_in_one_turn_is_one_call(world: World) -> None:
     ledger = world.process()
     await ledger.ask(Take(HERE))
@@ -72,6 +74,7 @@ async def test_what_is_asked_in_one_turn_is_one_call(world: World) -> None:
     assert await round_trips(ledger) - before == 1
 
 
+@pytest.mark.usefixtures("patient")
 async def test_the_places_of_a_process_that_died_return_when_its_lease_is_over(world: World) -> None:
     dead, alive = world.process(), world.process()
     await dead.ask(Take(HERE), Take(HERE))
@@ -82,6 +85,7 @@ async def test_the_places_of_a_process_that_died_return_when_its_lease_is_over(w
     assert await alive.ask(Take(HERE)) == [2]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_places_that_are_renewed_stay_and_those_given_back_at_the_end_are_free_at_once(world: World) -> None:
     one, other = world.process(), world.process()
     await one.ask(Take(HERE))
@@ -93,6 +97,7 @@ async def test_places_that_are_renewed_stay_and_those_given_back_at_the_end_are_
     assert await other.ask(Take(HERE)) == [2]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_every_key_expires(world: World) -> None:
     ledger = world.process()
     await ledger.ask(Take(HERE), Add(METER, 3, drain=60, most=10), Mark(MARK, 600))
@@ -160,6 +165,7 @@ async def test_a_server_that_hangs_keeps_nobody_waiting(world: World) -> None:
     assert await ledger.ask(Take(HERE)) == [23]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_caller_that_is_cancelled_leaves_the_others_their_answers(world: World) -> None:
     ledger = world.process()
     first, second = (asyncio.create_task(ledger.ask(Take(HERE))) for _ in range(2))
@@ -188,6 +194,7 @@ async def test_whatever_the_library_raises_everybody_has_an_answer(world: World)
     assert world.alarms == ["Redis: pop from an empty deque; counting alone, each of 2 processes its share"]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_crowd_beyond_the_bound_is_answered_alone_and_told_with_the_next_renewal(world: World) -> None:
     ledger, other = world.process(), world.process()
     answers = await asyncio.gather(*(ledger.ask(Take(HERE)) for _ in range(2500)))
@@ -196,6 +203,7 @@ async def test_a_crowd_beyond_the_bound_is_answered_alone_and_told_with_the_next
     assert await other.ask(Take(HERE)) == [2501]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_renewing_many_leases_keeps_nobody_waiting(world: World) -> None:
     ledger = world.process()
     for start in range(0, 10_000, 1000):
