@@ -83,22 +83,25 @@ local function passage(operation, keys, add)
       table.insert(days, day)
       for i = 1, 5 do table.insert(days, numbers[i]) end
     end
-    local kept = {}
-    for i = 1, #days do
-      if days[i - (i - 1) % 6] >= day - KEPT then table.insert(kept, days[i]) end
+    if days[1] < day - KEPT then
+      local kept = {}
+      for i = 1, #days do
+        if days[i - (i - 1) % 6] >= day - KEPT then kept[#kept + 1] = days[i] end
+      end
+      held[4] = kept
     end
-    held[4] = kept
     save(keys[1], held)
     return {}
   end
   local answer = { day - held[1], now < held[3] and 1 or 0 }
   for i = 1, 5 do table.insert(answer, numbers[i]) end
-  for i = 1, 5 do
-    local most = 0
-    for at = 1, #days, 6 do
-      if days[at] < day and days[at] >= day - KEPT then most = math.max(most, days[at + i]) end
+  for i = 8, 12 do answer[i] = 0 end
+  for at = 1, #days, 6 do
+    if days[at] < day and days[at] >= day - KEPT then
+      for i = 1, 5 do
+        if days[at + i] > answer[7 + i] then answer[7 + i] = days[at + i] end
+      end
     end
-    table.insert(answer, most)
   end
   return answer
 end
