@@ -230,7 +230,7 @@ class Windows:
             counter = self._at(key, now)
             counter.held -= charge.amount
             counter.count(passed, now)
-            if counter.empty(now):
+            if not passed and counter.empty(now):
                 self._drop(key)
 
     def _look(self, key: str, now: int) -> _Counter:
@@ -246,9 +246,11 @@ class Windows:
 
     def _at(self, key: str, now: int) -> _Counter:
         """A counter that is kept; another may go for it."""
-        counter = self._look(key, now)
-        self._counters[key] = counter
-        self._counters.move_to_end(key)
+        counter = self._counters.get(key)
+        if counter is not None:
+            self._counters.move_to_end(key)
+            return counter
+        counter = self._counters[key] = self._look(key, now)
         # Two for one: what has run empty goes before anything must be forgotten.
         for _ in range(2):
             eldest = next(iter(self._counters))
