@@ -359,7 +359,7 @@ def test_a_registry_of_the_version_before_is_brought_up_to_date(url: str) -> Non
     old = Database(url)
     old.upgrade()  # which makes the file and its folder where there is none
     with old.writing() as connection:
-        for table in ("locks", "rotations", "exemptions"):
+        for table in ("locks", "rotations", "exemptions", "dispatches", "dispatch_marks"):
             connection.execute(text(f"DROP TABLE {table}"))
         for column in ("source", "since"):
             connection.execute(text(f"ALTER TABLE credentials DROP COLUMN {column}"))

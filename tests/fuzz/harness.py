@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
+from config.limits import Limits, LimitsPolicy
 from config.policy import MessageBounds, Policy
 from gateway.smtp import body as bodies
 from gateway.smtp import inbox as inboxes
@@ -64,7 +65,10 @@ class Harness:
         ]
         # Below what an operator may choose.
         bounds = {"max_bytes": 2000, "max_header_bytes": 1024, "max_received": 3, "max_recipients": 4}
-        policy = Policy().model_copy(update={"message": MessageBounds().model_copy(update=bounds)})
+        message = MessageBounds().model_copy(update=bounds)
+        # Thousands of sessions write to a few mailboxes.
+        unlimited = LimitsPolicy(recipient_by_customer=Limits(), recipient_by_all=Limits(), report=Limits())
+        policy = Policy().model_copy(update={"message": message, "limits": unlimited})
         self._edge = self._stack.enter_context(Offline(folder, listeners=listeners, policy=policy))
         session = self._edge.session()
         self._chunking = "CHUNKING" in session.feed(b"EHLO c.example\r\n")[0]
