@@ -77,7 +77,7 @@ class Sent:
         return Counter(each for turn in self.turns for each in (*turn.rcpts, turn.dot) if each)
 
     def p99_ms(self, begin: float = -inf, end: float = inf, part: float = 0.99) -> float:
-        """Milliseconds within which 99 % of the transactions that began then were over; raises RigError for none."""
+        """Milliseconds within which 99 % (`part`) of the transactions that began then were over; RigError for none."""
         took = sorted(turn.seconds for turn in self.turns if begin <= turn.begun < end)
         if not took:
             raise RigError("no transaction began then")
