@@ -88,7 +88,7 @@ def away(chosen: argparse.Namespace, folder: Path) -> bool:
             f"outage  {name}: cap {found.cap}: {found.passed} arrived, bound {found.bound:.0f}; {len(found.lost)} "
             f"sessions lost or out of order; {found.complaints} lines by {found.workers} workers; the other customer "
             f"{found.other.passed} of {len(found.other.turns)}, p99 {before:.0f}, {during:.0f}, {after:.0f} ms before, "
-            f"during and after; replies {dict(found.sent.replies)}",
+            f"during and after, slowest {found.other.p99_ms(part=1):.0f}; replies {dict(found.sent.replies)}",
         )
     return well
 
