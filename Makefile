@@ -14,10 +14,10 @@ TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server 
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules bench-ledger docs mutants fuzz lock wheel clean packages
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits docs mutants fuzz lock wheel clean packages
 
 help:  ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run  ## start a gateway with a sandbox next hop and send it a demonstration set (ARGS=--once: end after it)
 	$(BIN)/postern demo $(ARGS)
@@ -46,6 +46,9 @@ bench-rules: .venv/dev  ## what all rules cost, beside the header split of the s
 
 bench-ledger: .venv/dev packages  ## what the ledger costs a message, beside one batched EVALSHA of the same run; a missed goal fails
 	$(BIN)/python -m tests.bench.ledger --senders 100000 $(ARGS)
+
+bench-limits: .venv/dev packages  ## show in full that limits hold, whatever counts and fails, and who notices (ARGS="exact bomb")
+	$(BIN)/python -m tests.bench.limits $(ARGS)
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md

@@ -53,6 +53,7 @@ from gateway.limits import Charges, Limit, Sending
 from gateway.logbook import Logbook
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
+from gateway.pacing import Pacing
 from gateway.rationing import Ration
 from gateway.repeats import Repeats
 from gateway.signals import Signals
@@ -101,7 +102,7 @@ class Pipeline:
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
-        self.address_key, self.logbook = address_key, Logbook()
+        self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property

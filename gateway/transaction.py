@@ -383,14 +383,10 @@ class Transaction:
         return sha256("\0".join([*envelope, body.sha256]).encode("utf-8", "surrogateescape")).digest()
 
     async def _limited(
-        self,
-        phase: str,
-        found: Finding,
-        address: Address | None = None,
-        body: Body | None = None,
+        self, phase: str, found: Finding, address: Address | None = None, body: Body | None = None,
         message: Message = EMPTY,
-    ) -> Reply:
-        """Record what a limit refuses, as far as the logbook has it, and the reply for it."""
+    ) -> Reply:  # fmt: skip
+        """Record what a limit refuses, as far as the logbook has it; the reply for it, when it is its turn."""
         pipeline = self._pipeline
         pipeline.metrics.decided(refusals.verdict(found))
         reference, entered = self._page.enter(found, address, pipeline.clock())
@@ -398,7 +394,9 @@ class Transaction:
         if entered is not None:
             recipients = None if address is None else (address,)
             decision = self._decision(phase, refusals.verdict(entered), reply, body, message, recipients=recipients)
-            return await self._recorded(decision, reply)
+            reply = await self._recorded(decision, reply)
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(pipeline.pacing.wait(self._identity.entry.customer.id, now))
         return reply
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
