@@ -188,6 +188,8 @@ class Transaction:
         if body.fault == "room":
             return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity, pipeline.clock())
+        if current is None and not self._only_to_desk:
+            return _Decided(replies.CREDENTIAL_CHANGED)
         message = EMPTY if body.fault else Message(body.view())
         refused = self._edge_refusal(body, message, current)
         if not refused and not self._only_to_desk and not self._repeated(body):
@@ -298,6 +300,11 @@ class Transaction:
         if early:
             reply = replies.ON_THE_WAY.with_reference(self.reference)
             return Closing(reply, lambda told: self._note("deferred", told=told, repeat_of=early))
+        # Nothing was charged for a repeat; its first may have been told since, and then this is another message.
+        short = None if self._only_to_desk else await self._ration.message(self._charged, body.size)
+        if short:
+            self._note("deferred")
+            return Closing(short.reply.with_reference(self.reference))
         onward = self._onward or self._open()
         self._onward = None
         repeats.depart(customer, digest, self.reference, self._client.gone)
@@ -442,10 +449,10 @@ class Transaction:
             header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
             verdict=verdict.outcome.name.lower(),
             reply=without_local_parts(str(reply)),
-            findings=[_as_record(finding) for finding in verdict.findings],
+            findings=[record.of_finding(finding) for finding in verdict.findings],
             clauses=tuple(sorted({f.clause for f in verdict.findings})),
             modifications=change.modifications if change else (),
-            signatures=None if signed is None else [_as_verified(each) for each in signed],
+            signatures=None if signed is None else [record.of_signature(each) for each in signed],
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,
@@ -455,21 +462,6 @@ class Transaction:
 
 def _reply_for(verdict: Verdict) -> Reply:
     return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
-
-
-def _as_record(finding: Finding) -> dict[str, object]:
-    exempted = {"exemption": finding.exemption} if finding.exemption else {}
-    return exempted | {
-        "code": finding.code,
-        "clause": finding.clause,
-        "action": finding.action.value,
-        "evidence": finding.evidence,
-        "failed": finding.failed,
-    }
-
-
-def _as_verified(found: Verified) -> dict[str, object]:
-    return {"number": found.number, "domain": found.domain, "result": found.result, "why": found.why}
 
 
 def _written(keyword: str, value: str) -> str:
