@@ -17,7 +17,7 @@ from consent.address import Address
 from filters.engine import evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
-from gateway import facts, prdr, recorded, transform
+from gateway import facts, prdr, transform
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
 from gateway.audit.record import without_local_parts
@@ -189,6 +189,8 @@ class Transaction:
         if body.fault == "room":
             return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity, pipeline.clock())
+        if current is None and not self._only_to_desk:
+            return _Decided(replies.CREDENTIAL_CHANGED)
         message = EMPTY if body.fault else Message(body.view())
         refused = self._edge_refusal(body, message, current)
         if not refused and not self._only_to_desk and not self._repeated(body):
@@ -300,6 +302,11 @@ class Transaction:
         if early:
             reply = replies.ON_THE_WAY.with_reference(self.reference)
             return Closing(reply, lambda told: self._note("deferred", told=told, repeat_of=early))
+        # Nothing was charged for a repeat; its first may have been told since, and then this is another message.
+        short = None if self._only_to_desk else await self._ration.message(self._charged, body.size)
+        if short:
+            self._note("deferred")
+            return Closing(short.reply.with_reference(self.reference))
         onward = self._onward or self._open()
         self._onward = None
         repeats.depart(customer, digest, self.reference, self._client.gone)
@@ -444,10 +451,10 @@ class Transaction:
             header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
             verdict=verdict.outcome.name.lower(),
             reply=without_local_parts(str(reply)),
-            findings=[recorded.finding(found) for found in verdict.findings],
+            findings=[record.of_finding(finding) for finding in verdict.findings],
             clauses=tuple(sorted({f.clause for f in verdict.findings})),
             modifications=change.modifications if change else (),
-            signatures=None if signed is None else [recorded.signature(each) for each in signed],
+            signatures=None if signed is None else [record.of_signature(each) for each in signed],
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,
