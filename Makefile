@@ -14,10 +14,11 @@ TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server 
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules bench-ledger dkim docs mutants fuzz lock wheel clean packages
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits dkim docs mutants fuzz lock wheel clean \
+	packages
 
 help:  ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run  ## start a gateway with a sandbox next hop and send it a demonstration set (ARGS=--once: end after it)
 	$(BIN)/postern demo $(ARGS)
@@ -49,6 +50,9 @@ bench-ledger: .venv/dev packages  ## what the ledger costs a message, beside one
 
 dkim: .venv/dev  ## sign 10,000 messages of every shape, verify them by dkimpy and OpenDKIM; what signing costs
 	$(BIN)/python -m tests.bench.dkim $(ARGS)
+
+bench-limits: .venv/dev packages  ## show in full that limits hold, whatever counts and fails, and who notices (ARGS="exact bomb")
+	$(BIN)/python -m tests.bench.limits $(ARGS)
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md

@@ -16,6 +16,7 @@ from pydantic import Field
 from config.domain import Domain
 from config.files import Frozen, load
 from config.limits import LimitsPolicy
+from config.signals import SignalsPolicy
 
 RuleCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$", max_length=40)]
 """A rule's code, such as HDR-FROM: capitals and digits, at least one hyphen."""
@@ -111,6 +112,7 @@ class Policy(Frozen):
     message: MessageBounds = MessageBounds()
     addressing: Addressing = Addressing()
     limits: LimitsPolicy = LimitsPolicy()
+    signals: SignalsPolicy = SignalsPolicy()
     audit: AuditPolicy = AuditPolicy()
 
     @property

@@ -197,19 +197,20 @@ def checked_reason(reason: str) -> str:
 
 
 def _password_hashes(stored: Iterable[StoredCustomer], switched: Iterable[Switched]) -> Mapping[str, tuple[str, ...]]:
-    """By username, lower-cased, the stored hash; where a command changed the password, the file's and the new one."""
-    known = {
-        credential.username.lower(): (credential.password_hash,)
-        for one in stored
-        for credential in one.customer.credentials
-        if credential.username and credential.password_hash
-    }
-    rotated = {
-        username: (rotation.written, rotation.password_hash)
-        for one in switched
-        for username, rotation in one.rotations.items()
-    }
-    return {**known, **rotated}
+    """By username, lower-cased, the stored hash; where a command changed the password, the file's and the new one.
+
+    A username may have moved here from a customer of whom such a change is still known: then all of them.
+    """
+    known: dict[str, tuple[str, ...]] = {}
+    for one in switched:
+        for username, rotation in one.rotations.items():
+            known[username] = (*known.get(username, ()), rotation.written, rotation.password_hash)
+    for customer in stored:
+        for credential in customer.customer.credentials:
+            if credential.username and credential.password_hash:
+                username = credential.username.lower()
+                known[username] = (*known.get(username, ()), credential.password_hash)
+    return {username: tuple(dict.fromkeys(hashes)) for username, hashes in known.items()}
 
 
 def _adopted(before: StoredCustomer | None, new: Customer) -> tuple[str, ...]:

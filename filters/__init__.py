@@ -1,6 +1,6 @@
 """What is wrong with a message: pure rules and the engine that asks them."""
 
-from filters import addressing, domains, forwarding, headers, identity, signatures, signing, trace
+from filters import addressing, domains, forwarding, headers, identity, signals, signatures, signing, trace
 from filters.model import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -64,6 +64,11 @@ RULES: tuple[Rule, ...] = (
     domains.recipients_exist,
     domains.recipients_have_no_null_mx,
     domains.recipients_can_receive,
+    signals.sudden_volume,
+    signals.many_senders,
+    signals.many_networks,
+    signals.one_body_to_many,
+    signals.guessed,
 )
 """Every rule there is, in the order in which they are asked and recorded.
 

@@ -17,6 +17,7 @@ from config.switch import Exemption
 from consent.address import Address
 
 if TYPE_CHECKING:
+    from filters.activity import Activity
     from filters.message import Message
 
 __all__ = [
@@ -158,6 +159,8 @@ class Facts:
     """In whose name we will sign the message (`filters.signing`); None: it has no key."""
     smtputf8: bool = False
     """Whether MAIL said SMTPUTF8 (RFC 6531): then the header block may be UTF-8."""
+    activity: "Activity | None" = None
+    """What the credential sent lately; None where no rule asks, or the ledger could not be asked."""
     exemptions: Mapping[str, Exemption] = field(default_factory=dict)
     """The customer's, by rule code; one that is over exempts from nothing. For the engine: rules do not ask."""
 

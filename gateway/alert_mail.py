@@ -23,6 +23,9 @@ from gateway.transform import date_time
 
 _DOT_SECONDS = 45.0
 _WHOLE_SECONDS = 60.0
+_ANSWER = """\
+450 until there is room again: your server keeps it and tries again.
+Where we have made the limit a hard one the answer is 550, and it comes back to its sender"""
 
 
 class MailFailed(Exception):
@@ -104,5 +107,5 @@ def words(kind: str, data: dict[str, Any]) -> tuple[str, str]:
         f"{data['used']} are used: {data['level']} % is reached.\n\n"
     )
     if data["level"] >= 100:
-        return subject, text + "What is beyond it is answered 450 until there is room again; nothing is lost.\n"
-    return subject, text + "What comes beyond it will be answered 450 until there is room again.\n"
+        return subject, text + f"What is beyond it is answered {_ANSWER}.\n"
+    return subject, text + f"What comes beyond it will be answered {_ANSWER}.\n"

@@ -41,6 +41,7 @@ from gateway.posting import Poster
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
 from gateway.rota import Rota
+from gateway.signals import Locker, Signals
 from gateway.signing import Signing
 from gateway.smtp.admission import Admission
 from gateway.smtp.auth import Authenticator
@@ -160,6 +161,7 @@ class Gateway:
         self.vouching = Vouching(self.resolver)
         stack.callback(self.vouching.close)
         stack.callback(self.signing.close)
+        self.locker = Locker(self.stores.credentials, self.journal, self.ledger, self.metrics, self.clock)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
         stack.push_async_callback(self.edge.ended, _LAST_SECONDS)
@@ -253,6 +255,7 @@ class Gateway:
             ledger=self.ledger,
             alerts=self.alerts,
             address_key=self.stores.secrets.address_key,
+            signals=Signals(policy, self.ledger, self.locker, self.stores.secrets.trace_key),
         )
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:

@@ -182,7 +182,8 @@ class Directory:
     def renewed(self, identity: Identity, now: datetime) -> Identity | None:
         """The same identity as it stands now; None when its credential is gone or its password holds no more.
 
-        This is what makes a suspension, a lock or a new password act on open sessions: it is asked at every MAIL.
+        This is what makes a suspension, a lock or a new password act on open sessions: it is asked at every MAIL
+        and final dot.
         """
         entry, found = self._entries.get(identity.entry.customer.id), identity
         if entry is not identity.entry:

@@ -1,9 +1,9 @@
 """The logbook: which refusals by limits stand in the audit, so that who hammers at a limit does not fill it.
 
-Of one transaction there is a record of the first refusal of each kind, at once, and one at its end of the other
-recipients that were refused for the same. Of one customer there are at most MOST such transactions a minute in each
-process; a refusal beyond that gets the reference of the last one that was recorded, and the next record says how many
-there were.
+Of one transaction there is a record of the first refusal of each kind, at once, one at its end of the other recipients
+that were refused for the same, and one of the message where that is refused. Of one customer there are at most MOST
+such transactions a minute in each process; a refusal beyond that gets the reference of the last one that was recorded,
+and the next record says how many there were.
 """
 
 from collections.abc import Iterator
@@ -61,11 +61,10 @@ class Page:
             self._reference, before = self._logbook.open(self._customer, self._own, now)
         if self._reference != self._own:
             return self._reference, None
-        if found.code in self._further:
-            if address is not None:
-                self._further[found.code][1].append(address)
+        if found.code in self._further and address is not None:
+            self._further[found.code][1].append(address)
             return self._own, None
-        self._further[found.code] = (found, [])
+        self._further.setdefault(found.code, (found, []))
         if before:
             found = replace(found, evidence=f"{found.evidence}; {before} transactions before it were not recorded")
         return self._own, found

@@ -32,6 +32,9 @@ class Metrics:
         self.limits = Counter(
             "postern_limited", "Refusals by limits", ["scope", "measure", "window"], registry=self.registry
         )
+        self.signal_locks = Counter(
+            "postern_signal_locks", "Credentials locked by signals of theft", registry=self.registry
+        )
         self.connections = Counter("postern_connections", "SMTP connections", registry=self.registry)
         self.auth = Counter("postern_auth", "Attempts to authenticate", ["result"], registry=self.registry)
         self.auth_waiting = Gauge(

@@ -12,8 +12,9 @@ Postern has no queue. A client's transaction and the next hop's run in step:
     DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
                           2 order: this file (hop 2); room for the message is reserved
                           3 a view of the bytes (hop 3)
-                          4 facts, asked at once (hop 4); signatures are verified where a rule needs it
-                          5 rules, pure (hop 5)
+                          4 facts, asked at once (hop 4); signatures are verified where a rule needs it,
+                            and the ledger says what the credential sent lately
+                          5 rules, pure (hop 5); signals of theft may lock the credential
                           DKIM-Signature on top of what is sent, where the customer has a key
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
@@ -53,8 +54,10 @@ from gateway.limits import Charges, Limit, Sending
 from gateway.logbook import Logbook
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
+from gateway.pacing import Pacing
 from gateway.rationing import Ration
 from gateway.repeats import Repeats
+from gateway.signals import Signals
 from gateway.signing import Signing
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Budget
@@ -90,6 +93,7 @@ class Pipeline:
         ledger: Ledger,
         alerts: Alerts,
         address_key: Callable[[Address], str],
+        signals: Signals,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -100,8 +104,8 @@ class Pipeline:
         self.budget, self.metrics, self.vouching, self.signing, self.clock = budget, metrics, vouching, signing, clock
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
-        self.ledger, self.alerts = ledger, alerts
-        self.address_key, self.logbook = address_key, Logbook()
+        self.ledger, self.alerts, self.signals = ledger, alerts, signals
+        self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property

@@ -43,7 +43,8 @@ class Ration:
         self._ledger, self._charges, self._metrics, self._tell = ledger, charges, metrics, tell
         self._observe, self._count_refused = observe, count_refused
         self._of_recipients: list[tuple[Address, Reservation | None]] = []
-        self._of_message: list[Reservation] = []
+        self._of_message: list[tuple[Collection[Address], Reservation]] = []
+        """With the recipients that it is about; all, where there are none."""
         self._message_charged = False
         self._observed: dict[tuple[str, str], Finding] = {}
 
@@ -72,7 +73,7 @@ class Ration:
             return None
         taken = await self._reserve(self._charges.of_message(recipients, size))
         if isinstance(taken, Reservation):
-            self._of_message.append(taken)
+            self._of_message.append(((), taken))
         self._message_charged = not isinstance(taken, Finding)
         return taken if isinstance(taken, Finding) else None
 
@@ -84,7 +85,7 @@ class Ration:
                 continue
             taken = await self._reserve(due)
             if isinstance(taken, Reservation):
-                self._of_message.append(taken)
+                self._of_message.append((addresses, taken))
             elif taken is not None:
                 refused.update(dict.fromkeys(addresses, taken))
         return refused
@@ -95,6 +96,10 @@ class Ration:
             if taken is not None and address in addresses:
                 self._ledger.release(taken)
         self._of_recipients = [each for each in self._of_recipients if each[0] not in addresses]
+        gone = [each for each in self._of_message if each[0] and set(each[0]) <= set(addresses)]
+        for _, reservation in gone:
+            self._ledger.release(reservation)
+        self._of_message = [each for each in self._of_message if each not in gone]
 
     async def refused(self, recipients: Sequence[Address], size: int) -> None:
         """The message was refused for good after its final dot: it costs nothing, but where policy counts it."""
@@ -118,7 +123,7 @@ class Ration:
         self._end(self._ledger.release)
 
     def _end(self, how: Callable[[Reservation], None]) -> None:
-        taken = [*(each for _, each in self._of_recipients), *self._of_message]
+        taken = [each for _, each in (*self._of_recipients, *self._of_message)]
         self._of_recipients, self._of_message = [], []
         for each in taken:
             if each is not None:

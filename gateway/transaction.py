@@ -71,6 +71,7 @@ class Transaction:
         self._onward: HopTransaction | None = None
         self._ration = pipeline.ration(identity, client.address, path.address)
         self._transcript = Transcript(pipeline, client, identity, path.address, self.reference)
+        self._watched = pipeline.signals.transaction(client.address)
         self._page = Page(pipeline.logbook, identity.entry.customer.id, self.reference)
         self._recording = False
         """An accepting decision is being written: it stands in the journal even when nobody waits for it any more."""
@@ -194,6 +195,8 @@ class Transaction:
         if body.fault == "room":
             return _Decided(replies.NO_ROOM)
         current = pipeline.directory.renewed(self._identity, pipeline.clock())
+        if current is None and not self._only_to_desk:
+            return _Decided(replies.CREDENTIAL_CHANGED)
         message = EMPTY if body.fault else Message(body.view())
         refused, known = self._edge_refusal(body, message, current), self.facts()
         if not refused and not self._only_to_desk and not self._repeated(body):
@@ -210,8 +213,9 @@ class Transaction:
             known = await facts.with_domains(known, message, pipeline.resolver if rules else None)
             known = await pipeline.vouching.complete(known, message, rules)
             known = pipeline.signing.complete(known, message)
+            known = await self._watched.complete(known, message, rules)
             self._signed = known.signatures
-            verdict = evaluate(rules, message, known, pipeline.policy)
+            verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
             verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed))
             if verdict.outcome is Outcome.ACCEPT:
                 full = await self._ration.deliveries(self._charged, body.size)
@@ -313,6 +317,11 @@ class Transaction:
         if early:
             reply = replies.ON_THE_WAY.with_reference(self.reference)
             return Closing(reply, lambda told: self._note("deferred", told=told, repeat_of=early))
+        # Nothing was charged for a repeat; its first may have been told since, and then this is another message.
+        short = None if self._only_to_desk else await self._ration.message(self._charged, body.size)
+        if short:
+            self._note("deferred")
+            return Closing(short.reply.with_reference(self.reference))
         onward = self._onward or self._open()
         self._onward = None
         repeats.depart(customer, digest, self.reference, self._client.gone)
@@ -329,7 +338,9 @@ class Transaction:
             self._note("unknown" if onward.dot_sent else "deferred")
             raise
         finally:
-            self._ration.ended(outcome or ("unknown" if onward.dot_sent else "deferred"))
+            outcome = outcome or ("unknown" if onward.dot_sent else "deferred")
+            self._ration.ended(outcome)
+            self._watched.ended(outcome, self._charged)
         reply = delivery.reply.with_reference(self.reference)
         if delivery.outcome == "accepted":
             reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
@@ -394,14 +405,10 @@ class Transaction:
         return sha256("\0".join([*envelope, body.sha256]).encode("utf-8", "surrogateescape")).digest()
 
     async def _limited(
-        self,
-        phase: str,
-        found: Finding,
-        address: Address | None = None,
-        body: Body | None = None,
+        self, phase: str, found: Finding, address: Address | None = None, body: Body | None = None,
         message: Message = EMPTY,
-    ) -> Reply:
-        """Record what a limit refuses, as far as the logbook has it, and the reply for it."""
+    ) -> Reply:  # fmt: skip
+        """Record what a limit refuses, as far as the logbook has it; the reply for it, when it is its turn."""
         pipeline = self._pipeline
         pipeline.metrics.decided(refusals.verdict(found))
         reference, entered = self._page.enter(found, address, pipeline.clock())
@@ -409,7 +416,9 @@ class Transaction:
         if entered is not None:
             recipients = None if address is None else (address,)
             decision = self._decision(phase, refusals.verdict(entered), reply, body, message, recipients=recipients)
-            return await self._recorded(decision, reply)
+            reply = await self._recorded(decision, reply)
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(pipeline.pacing.wait(self._identity.entry.customer.id, now))
         return reply
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from consent.address import Address
 from filters.message import Message
-from filters.model import Finding, Reply, Verdict, Verified
+from filters.model import Reply, Verdict, Verified
 from gateway.audit import record
-from gateway.audit.record import Json, without_local_parts
+from gateway.audit.record import without_local_parts
 from gateway.client import Client
 from gateway.directory import Identity
 from gateway.smtp.body import Body
@@ -64,27 +64,12 @@ class Transcript:
             header_sha256=sha256(message.header).hexdigest() if body and not body.fault else None,
             verdict=verdict.outcome.name.lower(),
             reply=without_local_parts(str(reply)),
-            findings=[_of_finding(finding) for finding in verdict.findings],
+            findings=[record.of_finding(finding) for finding in verdict.findings],
             clauses=tuple(sorted({finding.clause for finding in verdict.findings})),
             modifications=change.modifications if change else (),
-            signatures=None if signatures is None else [_of_signature(each) for each in signatures],
+            signatures=None if signatures is None else [record.of_signature(each) for each in signatures],
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,
             mode="observe" if "observe" in (entry.customer.mode, pipeline.policy.mode) else "enforce",
         )
-
-
-def _of_finding(finding: Finding) -> Json:
-    exempted = {"exemption": finding.exemption} if finding.exemption else {}
-    return exempted | {
-        "code": finding.code,
-        "clause": finding.clause,
-        "action": finding.action.value,
-        "evidence": finding.evidence,
-        "failed": finding.failed,
-    }
-
-
-def _of_signature(found: Verified) -> Json:
-    return {"number": found.number, "domain": found.domain, "result": found.result, "why": found.why}

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from consent.address import Address
+from filters.model import Finding, Verified
 
 Json = dict[str, Any]
 
@@ -282,3 +283,20 @@ class Act(Kind):
                 name: sealed[value] if isinstance(value, Address) else value for name, value in self.details.items()
             },
         }
+
+
+def of_finding(finding: Finding) -> Json:
+    """A finding as a decision holds it."""
+    exempted = {"exemption": finding.exemption} if finding.exemption else {}
+    return exempted | {
+        "code": finding.code,
+        "clause": finding.clause,
+        "action": finding.action.value,
+        "evidence": finding.evidence,
+        "failed": finding.failed,
+    }
+
+
+def of_signature(found: Verified) -> Json:
+    """A signature that was looked at, as a decision holds it."""
+    return {"number": found.number, "domain": found.domain, "result": found.result, "why": found.why}

@@ -195,7 +195,7 @@ def rotate(name: str, customer: str | None, overlap: timedelta, settings: Settin
 @click.option("--reason", required=True, metavar="TEXT", help="Why: kept in the audit.")
 @config_option
 def remove(name: str, customer: str | None, reason: str, settings: Settings) -> None:
-    """Take away a credential that `credentials create` made; its sessions end at their next message.
+    """Take away a credential that `credentials create` made; its sessions pass no message any more.
 
     What customers.toml names is taken out there. Exit status 1 when there is no such credential.
 

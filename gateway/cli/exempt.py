@@ -122,7 +122,7 @@ def remove(rule: str, customer: str, reason: str, settings: Settings) -> None:
     stores = open_stores(settings)
     known_customer(stores, customer)
     try:
-        gone = stores.exemptions.remove(customer, rule.upper(), reason)
+        gone = stores.exemptions.remove(customer, rule.strip().upper(), reason)
     except CustomerError as error:
         fail(str(error), 2)
     if gone is None:

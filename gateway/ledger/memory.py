@@ -3,9 +3,11 @@
 Bounded: of too many meters or marks, the one untouched longest goes; what becomes of windows says `windows`.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from gateway.ledger.activity import ActivityMemory, Answer, Watch
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take
 from gateway.ledger.windows import Windows
@@ -31,6 +33,7 @@ class MemoryLedger:
         self._marks: OrderedDict[str, float] = OrderedDict()
         """Key -> when it expires."""
         self._windows = Windows(max_counters)
+        self._activity = ActivityMemory()
 
     async def ask(self, *operations: Operation) -> list[float]:
         """The answers."""
@@ -57,6 +60,12 @@ class MemoryLedger:
     async def usage(self, *charges: Charge) -> list[list[Use]]:
         """How the windows stand."""
         return self._windows.usage(charges, self._now())
+
+    def watch(self, watch: Watch) -> asyncio.Future[Answer | None]:
+        """An operation on the activity of a credential; done at once."""
+        answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        answer.set_result(self._activity.do(watch, self._now()))
+        return answer
 
     async def open(self) -> None:
         """Nothing to open."""

@@ -6,15 +6,19 @@ is too much.
 
 *Places* are held by sessions and given back, and those of a process that died return by themselves; a
 *meter* rises by what is added and drains with time; a *mark* is there until it expires. *Windows* have caps, and are
-charged: see `charges`.
+charged: see `charges`. What a credential sends is watched: see `activity`.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
+
+if TYPE_CHECKING:
+    from gateway.ledger.activity import Answer, Watch
 
 VERSION = "1"
 """Of the keys and of what they hold: processes of two versions that differ in this count apart."""
@@ -92,6 +96,11 @@ class Ledger(Protocol):
 
     async def usage(self, *charges: Charge) -> list[list[Use]]:
         """How the windows of each charge stand, in the order of its caps; amounts do not matter."""
+        ...
+
+    def watch(self, watch: "Watch") -> "asyncio.Future[Answer | None]":
+        """An operation on the activity of a credential; who wants no answer need not wait. None: it is not known
+        whether it was done, and what this process saw alone is no answer."""
         ...
 
     @property

@@ -1,8 +1,8 @@
 """The ledger of several processes, in Redis.
 
-What is asked and told within one turn of the event loop travels in one round trip, as one call of `counters.lua` and
-one of `windows.lua`; on a cluster, as one for each hash tag, in the order of their names. While a round trip is under
-way the next one gathers. Each is bounded by TIMEOUT,
+What is asked and told within one turn of the event loop travels in one round trip, as one call of `counters.lua`, one
+of `windows.lua` and one of `activity.lua`; on a cluster, as one for each hash tag, in the order of their names. While a
+round trip is under way the next one gathers. Each is bounded by TIMEOUT,
 and after one that failed nobody waits for Redis again until it has answered a probe: this process then goes by what it
 has counted itself, times the number of processes. Overshoot meanwhile: of N places, the P processes together hand out
 N + P - 1 at most (each always has one to give), beside those that were held before; of windows see `alone`.
@@ -19,6 +19,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from gateway.ledger import activity
+from gateway.ledger.activity import Answer, Watch
 from gateway.ledger.charges import Charge, Reservation, Shortfall, Use
 from gateway.ledger.charging import Charging, answers_in, message
 from gateway.ledger.charging import Operation as Charged
@@ -39,7 +41,7 @@ _RENEWED_AT_ONCE = 100
 """Leases renewed in one round trip, so that what is asked meanwhile waits a few milliseconds."""
 _FAILURES = (Exception,)
 """Whatever the library raises: who waits must have an answer."""
-_COUNTERS, _WINDOWS = Script.of("counters.lua"), Script.of("windows.lua")
+_COUNTERS, _WINDOWS, _ACTIVITY = Script.of("counters.lua"), Script.of("windows.lua"), Script.of("activity.lua")
 
 
 class _Call(NamedTuple):
@@ -52,6 +54,13 @@ class _Call(NamedTuple):
     instead: float
     """The answer when Redis gives none."""
     answer: asyncio.Future[float] | None
+
+
+class _Watched(NamedTuple):
+    """An operation on the activity of a credential, and who may wait for it."""
+
+    watch: Watch
+    answer: asyncio.Future[Answer | None]
 
 
 _PROBE = _Call(key("probe", "ledger", ""), "marked", "", "", 0, None)
@@ -80,6 +89,7 @@ class RedisLedger:
         """What this process has counted itself: the truth about its own places, and what it goes by alone."""
         self._calls: list[_Call] = []
         self._charged: list[Charged] = []
+        self._watched: list[_Watched] = []
         self._charging = Charging(processes, self._now, self._charge, self._server.spread)
         self._identity: frozenset[str] = frozenset()
         self._sending: asyncio.Task[None] | None = None
@@ -147,6 +157,15 @@ class RedisLedger:
     async def usage(self, *charges: Charge) -> list[list[Use]]:
         """How the windows stand, as far as this process knows while Redis is away."""
         return await self._charging.usage(charges)
+
+    def watch(self, watch: Watch) -> asyncio.Future[Answer | None]:
+        """An operation on the activity of a credential; within 2 * TIMEOUT None while Redis is away."""
+        answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        if self._room():
+            self._watched.append(_Watched(watch, answer))
+        else:
+            answer.set_result(None)
+        return answer
 
     async def keep(self) -> None:
         """Renew the leases; when Redis was away, find out whether it is back, and tell it what was done meanwhile."""
@@ -217,7 +236,7 @@ class RedisLedger:
 
     def _room(self) -> bool:
         """Whether one more operation may wait for the next round trip, which then is made."""
-        if not self._up or len(self._calls) + len(self._charged) >= _MOST:
+        if not self._up or len(self._calls) + len(self._charged) + len(self._watched) >= _MOST:
             return False
         if self._sending is None:
             # It begins when this turn of the loop is over, and finds all that was asked in it.
@@ -226,10 +245,11 @@ class RedisLedger:
 
     async def _send_all(self) -> None:
         try:
-            while self._calls or self._charged:
+            while self._calls or self._charged or self._watched:
                 batch, self._calls = self._calls, []
+                watched, self._watched = self._watched, []
                 charged, self._charged = [*(self._charging.first() if self._up else ()), *self._charged], []
-                await self._send(batch, charged)
+                await self._send(batch, charged, watched)
         finally:
             self._sending = None
 
@@ -241,15 +261,36 @@ class RedisLedger:
             self._complained = now
             self._alarm("ledger", f"Redis: {why}; counting alone, each of {self._processes} processes its share")
 
-    async def _send(self, batch: list[_Call], charged: list[Charged]) -> None:
+    async def _send(self, batch: list[_Call], charged: list[Charged], watched: list[_Watched]) -> None:
         """One round trip; everybody has an answer after it."""
         places = self._server.bundles(batch, lambda call: call.key)
         windows = self._server.bundles(charged, lambda operation: operation.charges[0].key)
+        activities = self._server.bundles(watched, lambda each: each.watch.keys[0])
         now = f"{self._now():.0f}" if self._tell_time else "0"
         calls = [Call(_COUNTERS, [call.key for call in group], self._arguments(now, group)) for group in places]
         for operations in windows:
             keys, argument = message(int(now), self._process, int(LEASE * 1000), operations)
             calls.append(Call(_WINDOWS, keys, [argument]))
+        for asked in activities:
+            keys, argument = activity.message(int(now), [each.watch for each in asked])
+            calls.append(Call(_ACTIVITY, keys, [argument]))
+        read: list[Callable[[Any], Any]] = [lambda raw: list(map(float, raw))] * len(places)
+        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities)
+        replies = await self._run(calls, read)
+        for group, reply in zip(places, replies, strict=False):
+            for at, call in enumerate(group):
+                if call.answer is not None and not call.answer.done():
+                    call.answer.set_result(call.instead if reply is None else reply[at])
+        rest = iter(replies[len(places) :])
+        for operations in windows:
+            self._charging.answered(operations, next(rest))
+        for asked, answers in zip(activities, rest, strict=True):
+            for each, said in zip(asked, answers or [None] * len(asked), strict=True):
+                if not each.answer.done():
+                    each.answer.set_result(said)
+
+    async def _run(self, calls: Sequence[Call], read: Sequence[Callable[[Any], Any]]) -> list[Any]:
+        """What the scripts answered, each as it is to be read; None for each that gave no answer."""
         replies: list[Any] = [None] * len(calls)
         if self._up:
             try:
@@ -259,15 +300,10 @@ class RedisLedger:
                 found = []
             for at, raw in enumerate(found):
                 try:
-                    replies[at] = list(map(float, raw)) if at < len(places) else answers_in(raw)
+                    replies[at] = read[at](raw)
                 except _FAILURES as error:
                     self._down(raw if isinstance(raw, Exception) else error)
-        for group, reply in zip(places, replies, strict=False):
-            for at, call in enumerate(group):
-                if call.answer is not None and not call.answer.done():
-                    call.answer.set_result(call.instead if reply is None else reply[at])
-        for operations, answer in zip(windows, replies[len(places) :], strict=True):
-            self._charging.answered(operations, answer)
+        return replies
 
     def _arguments(self, now: str, calls: Sequence[_Call]) -> list[str]:
         return [now, self._process, f"{LEASE * 1000:.0f}", *(part for call in calls for part in call[1:4])]

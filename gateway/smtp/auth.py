@@ -90,7 +90,11 @@ class Authenticator:
                 judged = same.result()
             if judged is not None:
                 self._metrics.auth.labels("right" if judged else "wrong").inc()
-                return replace(identity, shown=judged) if judged and identity else None
+                if not judged or identity is None:
+                    return None
+                if attempt.burst:
+                    self._backoff.guessed(identity.entry.customer.id, identity.credential.name)
+                return replace(identity, shown=judged)
         self._backoff.succeeded(attempt)
         self._metrics.auth.labels("remembered").inc()
         return replace(identity, shown=fitted) if identity else None

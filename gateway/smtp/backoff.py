@@ -9,6 +9,7 @@ slows a customer's server.
 
 from hashlib import blake2b
 
+from gateway.ledger.activity import Kind, Watch
 from gateway.ledger.model import Add, Ledger, Mark, Marked, address_group, key
 
 LONGEST = 5.0
@@ -17,6 +18,8 @@ _FIRST = 0.25
 _FORGET_SECONDS = 60.0
 _MOST_COUNTED = 10.0
 """Failures beyond this make nothing worse: an attack is forgotten ten minutes after it has ended."""
+BURST = 8.0
+"""So many failures at an account are a burst; what then is right from a new address may have been guessed."""
 _GOOD_SECONDS = 30 * 86_400.0
 
 
@@ -28,7 +31,7 @@ def pause(failures: float) -> float:
 class Attempt:
     """One address trying one account, known or not."""
 
-    __slots__ = ("account", "address", "good", "pair")
+    __slots__ = ("account", "address", "burst", "good", "pair")
 
     def __init__(self, address: str, username: str) -> None:
         self.address = address_group(address)
@@ -37,6 +40,8 @@ class Attempt:
         self.pair = f"{self.account} {self.address}"
         self.good = False
         """The account has authenticated from there: filled in by `Backoff.failures`."""
+        self.burst = False
+        """It has not, and there was a burst of failures at the account: likewise."""
 
     @property
     def meters(self) -> tuple[str, str, str]:
@@ -66,6 +71,7 @@ class Backoff:
             Marked(attempt.mark), *(_meter(each, 0) for each in attempt.meters)
         )
         attempt.good = bool(good)
+        attempt.burst = not good and account >= BURST
         return pair if good else max(account, address)
 
     def failed(self, attempt: Attempt) -> None:
@@ -75,6 +81,10 @@ class Backoff:
     def succeeded(self, attempt: Attempt) -> None:
         """The password was right."""
         self._ledger.tell(Mark(attempt.mark, _GOOD_SECONDS))
+
+    def guessed(self, customer: str, credential: str) -> None:
+        """It was right after a burst of wrong ones (SIGNAL-GUESSED)."""
+        self._ledger.watch(Watch(Kind.GUESSED, customer, credential))
 
 
 def _meter(name: str, amount: float) -> Add:

@@ -24,11 +24,11 @@ def test_the_shipped_policy_says_what_the_defaults_say() -> None:
 def test_the_shipped_policy_names_every_key_and_comments_each() -> None:
     lines = SHIPPED.read_text().splitlines()
     keys = {line.partition("=")[0].strip() for line in lines if re.match(r"\w[\w-]* =", line)}
-    sections = ("actions", "message", "addressing", "limits", "audit")
+    sections = ("actions", "message", "addressing", "limits", "signals", "audit")
     wanted = {name for name in Policy.model_fields if name not in sections} | {"exempt_recipients", "count_refused"}
     for scope, _ in Policy().limits.scopes():
         assert any(line.startswith(f"[limits.{scope}]") for line in lines)
-    for section in ("message", "addressing", "audit"):
+    for section in ("message", "addressing", "signals", "audit"):
         model = Policy.model_fields[section].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)
         wanted |= set(model.model_fields)

@@ -1,82 +1,54 @@
-"""Limits that several processes share: two nodes of two workers on one Redis, with clients in threads of their own."""
+"""Limits, exactly: clients in processes of their own, several gateway processes on one Redis or one cluster, or one
+gateway with its counters in memory; `make bench-limits` shows the same with more of everything."""
 
 import json
-import urllib.request
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
-from tests.rig.postern import ACME, PASSWORD, Postern
-from tests.rig.redis import running
+from tests.rig.limited import arrived, customer, fill, one_process, two_nodes
+from tests.rig.postern import Postern
+from tests.rig.redis import running, running_cluster
 from tests.rig.sink import Mood, Sink
-from tests.rig.smtp_client import Client
 
-CAP = 200
-CLIENTS = 16
-MESSAGE = b"From: ann@acme.example\r\n\r\nbody\r\n"
-WORKERS = ("--workers", "2")
+CAP = 100
+SESSIONS = 12
 
 
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Postern], Sink]]:
-    """The nodes, and what is behind both."""
-    names = ("plain", "fifth")
-    credentials = [{"username": name, "password": PASSWORD, "limits": {"recipients_per_hour": CAP}} for name in names]
-    customers: list[dict[str, Any]] = [{**ACME, "credentials": credentials}]
+@pytest.fixture(scope="module", params=["redis", "cluster", "memory"])
+def gateways(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[list[Postern], Sink]]:
+    """Gateways that share counters, and what is behind them."""
+    customers = [customer(name, n, recipients_per_hour=CAP) for n, name in enumerate(("plain", "fifth"), 1)]
     folder = tmp_path_factory.mktemp("limits")
     with ExitStack() as stack:
-        redis, sink = stack.enter_context(running()), stack.enter_context(Sink())
-        settings = {"ledger": {"url": redis.url, "nodes": 2}}
-        one = Postern(folder / "one", sink.port, customers=customers, settings=settings, arguments=WORKERS).prepare()
-        other = one.copy(folder / "other")
-        other.process.command += WORKERS
-        for node in (one, other):
-            stack.enter_context(node)
-            node.wait_ready()
-        yield [one, other], sink
+        sink = stack.enter_context(Sink())
+        if request.param == "memory":
+            found = stack.enter_context(one_process(folder, sink.port, customers))
+        else:
+            alone = request.param == "redis"
+            url = stack.enter_context(running()).url if alone else stack.enter_context(running_cluster()).url
+            found = stack.enter_context(two_nodes(folder, sink.port, customers, url))
+        yield found, sink
 
 
-def send_until_full(port: int, user: str, number: int) -> Counter[str]:
-    """Transactions of three recipients until none of them is taken; how often each reply to RCPT came."""
-    replies: Counter[str] = Counter()
-    with Client(port) as client:
-        assert client.authenticate(user).startswith("235 ")
-        for turn in range(CAP):
-            assert client.ask("MAIL FROM:<ann@acme.example>").startswith("250 ")
-            codes = [client.ask(f"RCPT TO:<{user}-{number}-{turn}-{n}@recipient.example>")[:9] for n in range(3)]
-            replies.update(codes)
-            if "250 2.1.5" in codes:
-                assert client.ask("DATA").startswith("354 ")
-                client.content(MESSAGE)
-                assert client.reply().startswith("250 ")
-            else:
-                client.ask("RSET")
-                if set(codes) == {"450 4.7.0"}:
-                    return replies
-    return replies
-
-
-@pytest.mark.parametrize("user", ["plain", "fifth"])
-def test_exactly_the_cap_arrives_whatever_the_process(nodes: tuple[list[Postern], Sink], user: str) -> None:
-    postern, sink = nodes
-    sink.mood = Mood.TENTH_LATER if user == "fifth" else Mood.WELL
-    with ThreadPoolExecutor(CLIENTS) as threads:
-        work = [threads.submit(send_until_full, postern[n % 2].port, user, n) for n in range(CLIENTS)]
-        replies = sum((each.result() for each in work), Counter[str]())
-    assert sum(name.startswith(f"{user}-") for each in sink.arrivals() for name in each.recipients) == CAP
-    assert replies["250 2.1.5"] == CAP
-    assert bool(replies["452 4.2.2"]) == (user == "fifth")
-    assert replies["450 4.7.0"] >= 3 * CLIENTS
-    for node in postern:
-        found = json.loads(node.command("limits", "show", "acme", "--json"))["limits"]
-        (row,) = [each for each in found if each["name"] == user]
-        assert (row["cap"], row["used"], row["room"]) == (CAP, CAP, 0)
-        assert 0 < row["reset"] <= 3660
-    token = postern[0].command("token", "create", "--role", "auditor").splitlines()[-1]
-    url = f"http://127.0.0.1:{postern[0].http_port}/api/v1/customers/acme/limits"
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})) as answer:
-        assert [each["used"] for each in json.load(answer)["limits"] if each["name"] == user] == [CAP]
+@pytest.mark.parametrize(("name", "number", "mood"), [("plain", 1, Mood.WELL), ("fifth", 2, Mood.FIFTH_REFUSED)])
+def test_exactly_the_cap_arrives_whatever_the_process(
+    gateways: tuple[list[Postern], Sink], name: str, number: int, mood: Mood
+) -> None:
+    nodes, sink = gateways
+    sent = fill(nodes, sink, name, number, SESSIONS, mood)
+    assert not sent.broken
+    assert sum(arrived(sink, name).values()) == sent.passed == CAP
+    assert bool(sent.replies["550 5.1.1"]) == (mood is Mood.FIFTH_REFUSED)
+    assert sent.replies["450 4.7.0"] >= 3 * SESSIONS
+    for node in nodes:
+        (node.folder / "token").write_text(node.command("token", "create", "--role", "auditor").splitlines()[-1])
+        told = [node.command("limits", "show", name, "--json", "--token-file", "token")]
+        told += [node.command("limits", "show", name, "--json")] if len(nodes) > 1 else []
+        for found in told:
+            (row,) = [each for each in json.loads(found)["limits"] if each["scope"] == "customer"]
+            assert (row["cap"], row["used"], row["room"]) == (CAP, CAP, 0)
+            assert 0 < row["reset"] <= 3660

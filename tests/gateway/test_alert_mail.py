@@ -80,7 +80,7 @@ def test_what_is_not_known_is_told_as_it_is() -> None:
     assert words("other", {"a": 1, "b": "x"}) == ("Notice: other", "a: 1\nb: x\n")
     _, text = words("limit.reached", {"customer": "acme", "credential": None, "scope": "customer", "measure": "bytes",
                                       "window": "day", "level": 100, "used": 5, "cap": 5})  # fmt: skip
-    assert "answered 450 until there is room again; nothing is lost" in text
+    assert "answered 450 until there is room again: your server keeps it" in text
 
 
 @pytest.mark.parametrize(

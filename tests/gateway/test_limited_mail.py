@@ -318,32 +318,38 @@ async def test_a_mail_bomb_of_five_customers_is_stopped_and_a_sixths_message_pas
     ]
     policy = Policy(limits=LimitsPolicy.model_validate({"recipient_by_all": {"messages_per_hour": 50}}))
 
-    async def bomb(gateway: Gateway, name: str, credential: int, count: int) -> Counter[str]:
+    async def opened(gateway: Gateway, name: str, credential: int) -> Talk:
         talk = await Talk.to(gateway.smtp_addresses[0])
         await talk.login(f"{name}-{credential}")
-        replies: Counter[str] = Counter()
-        for _ in range(count):
-            assert (await talk.ask(f"MAIL FROM:<ann@{name}.example>")).startswith("250 ")
-            reply = await talk.ask("RCPT TO:<victim@recipient.example>")
-            replies[reply[:10]] += 1
-            if reply.startswith("250 "):
-                await talk.ask("DATA")
-                assert (await talk.ask(f"From: ann@{name}.example\r\n\r\nx\r\n.\r\n".encode())).startswith("250 ")
-            else:
-                await talk.ask("RSET")
-        talk.writer.close()
-        return replies
+        return talk
+
+    async def one(talk: Talk, name: str) -> str:
+        assert (await talk.ask(f"MAIL FROM:<ann@{name}.example>")).startswith("250 ")
+        reply = await talk.ask("RCPT TO:<victim@recipient.example>")
+        if reply.startswith("250 "):
+            await talk.ask("DATA")
+            assert (await talk.ask(f"From: ann@{name}.example\r\n\r\nx\r\n.\r\n".encode())).startswith("250 ")
+        else:
+            await talk.ask("RSET")
+        return reply[:10]
 
     async with running(tmp_path, policy=policy, customers=customers) as (gateway, hop, _):
-        bombs = [bomb(gateway, name, n, 10) for n in range(4) for name in names[:5]]
-        replies = sum(await asyncio.gather(*bombs), Counter[str]())
+        talks = [[await opened(gateway, name, n) for name in names] for n in range(4)]
+        replies: Counter[str] = Counter()
+        # The five keep step: one that was ahead of the others would have had more than its share when they came, and
+        # they would have theirs all the same.
+        for _ in range(10):
+            for each in talks:
+                replies += Counter(await asyncio.gather(*map(one, each[:5], names[:5])))
         assert replies["250 2.1.5 "] == len(hop.accepted) == 50
         assert replies["450 4.7.28"] == 150
         found = [each for each in decisions(gateway) if each["findings"]]
         assert {each["findings"][0]["code"] for each in found} == {"FLOOD-RCPT"}
         assert {each["customer"] for each in found} <= set(names[:5])
         assert "recipient_by_all (one at recipient.example): 50 messages per hour" in str(found[0]["findings"])
-        assert await bomb(gateway, "c5", 0, 1) == {"250 2.1.5 ": 1}
+        assert await one(talks[0][5], "c5") == "250 2.1.5 "
+        for talk in (talk for each in talks for talk in each):
+            talk.writer.close()
 
 
 SESSIONS = 64

@@ -16,6 +16,9 @@ signature 1 pass example.org; of mail.example.org; signs from sender; unsigned 5
                            it is so, the domains it speaks for, fields it signs (from and subject where nothing is said),
                            octets behind l=, and x=
 unsigned                   we hold no key for the author's domain; else we sign
+activity 20 recipients=600/100 senders=3/1 guessed   what the credential sent lately: days it is known, numbers now and
+                           at most before (`recipients`, `senders`, `sender_domains`, `networks`, `one_body`; 1/1 where
+                           nothing is said); without a line the ledger could not be asked
 ehlo mail.host.example     what its server greets us with
 dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
@@ -42,6 +45,7 @@ import pytest
 from config.customers import Customer
 from config.policy import Action, Policy
 from consent.address import Address
+from filters.activity import Activity, Measured
 from filters.engine import bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
@@ -79,6 +83,7 @@ class Case:
     message: bytes = b""
     signatures: tuple[Verified, ...] | None = None
     unsigned: bool = False
+    activity: Activity | None = None
 
     def sender(self, shown: Mapping[str, Any]) -> Customer:
         """The customer, with one credential that says who it is as in `shown`."""
@@ -119,6 +124,7 @@ class Case:
             signatures=self.signatures,
             signing_domain=None if self.unsigned else "acme.example",
             smtputf8=self.smtputf8,
+            activity=self.activity,
         )
         policy = Policy.model_validate(tomllib.loads(self.policy))
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
@@ -159,6 +165,8 @@ def _say(case: Case, word: str, value: str) -> bool:
         case.credential += "forwarding = true\n"
     elif word == "unsigned":
         case.unsigned = True
+    elif word == "activity":
+        case.activity = activity_as(value)
     elif word == "smtputf8":
         case.smtputf8 = True
     elif word == "forwarded-calendars":
@@ -186,6 +194,18 @@ def _add(case: Case, word: str, value: str) -> bool:
     else:
         return False
     return True
+
+
+def activity_as(text: str) -> Activity:
+    """What a credential sent lately, as a case writes it."""
+    days, *words = text.split()
+    measured = dict.fromkeys(("recipients", "senders", "sender_domains", "networks", "one_body"), Measured(1, 1))
+    for name, _, value in (word.partition("=") for word in words if word != "guessed"):
+        if name not in measured:
+            raise ValueError(f"activity: unknown number {name!r}")
+        now, most = value.split("/")
+        measured[name] = Measured(int(now), int(most))
+    return Activity(int(days), **measured, guessed="guessed" in words)
 
 
 def verified_as(text: str) -> Verified:

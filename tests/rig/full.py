@@ -12,6 +12,7 @@ from config.customers import Customer
 from config.policy import Action, Addressing, Brand, Policy
 from consent.address import Address
 from filters import RULES
+from filters.activity import Activity, Measured
 from filters.likeness import Holders
 from filters.model import DomainState, Facts
 
@@ -50,6 +51,9 @@ CUSTOMER = Customer.model_validate(
         "credentials": [{"username": "acme-app", "password_hash": "$argon2id$x"}],
     }
 )
+
+
+ACTIVITY = Activity(20, Measured(40, 90), Measured(3, 4), Measured(1, 1), Measured(2, 2), Measured(1, 9), guessed=False)
 
 
 @cache
@@ -91,4 +95,5 @@ def full_facts(reverse_path: str = "bounce@acme.example", *recipients: str, smtp
         domains=dict.fromkeys((*CUSTOMER.domains, *(each.domain for each in to)), DomainState.TAKES_MAIL),
         signatures=(),
         smtputf8=smtputf8,
+        activity=ACTIVITY,
     )

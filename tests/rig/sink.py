@@ -1,7 +1,7 @@
 """A small real SMTP sink in a thread of its own: the far end of end-to-end tests, where arrivals are counted.
 
 It keeps of each message the envelope, the header block and the SHA-256 of the body, and can be told to misbehave in
-the four ways a next hop does. Reception is plain sockets, one thread per connection: simple enough to trust, and fast
+the ways a next hop does. Reception is plain sockets, one thread per connection: simple enough to trust, and fast
 enough for thousands of messages.
 """
 
@@ -39,6 +39,8 @@ class Mood(Enum):
     """`554 5.7.1 Relay access denied` to every RCPT."""
     TENTH_LATER = "tenth later"
     """`452 4.2.2` to every tenth RCPT, counted over all connections."""
+    FIFTH_REFUSED = "fifth refused"
+    """`550 5.1.1` to every fifth RCPT."""
     CUT_AFTER_DOT = "cut after dot"
     """The connection is closed once the final dot is in; the message is kept, nothing is answered."""
     LOSE_AFTER_DOT = "lose after dot"
@@ -169,6 +171,8 @@ class Sink:
                 reply = "554 5.7.1 Relay access denied"
             elif self.mood is Mood.TENTH_LATER and self._rcpts % 10 == 0:
                 reply = "452 4.2.2 Mailbox full"
+            elif self.mood is Mood.FIFTH_REFUSED and self._rcpts % 5 == 0:
+                reply = "550 5.1.1 No such mailbox"
             if not reply.startswith("250"):
                 self._replies[reply] += 1
             return reply

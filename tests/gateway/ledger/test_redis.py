@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.ledger.activity import Kind, Passage, Watch, activity_of
 from gateway.ledger.model import Add, Give, Mark, Marked, Take, key
 from gateway.ledger.redis import LEASE, RedisLedger
 from gateway.ledger.server import TIMEOUT
@@ -216,3 +217,26 @@ async def test_renewing_many_leases_keeps_nobody_waiting(world: World) -> None:
             await asyncio.sleep(0)  # while Redis is away, asking waits for nothing
             answered += 1
     assert answered >= 10, "others are answered between its steps"
+
+
+async def test_activity_is_seen_by_all_processes_and_by_none_alone(world: World, server: RedisServer) -> None:
+    one, other = world.process(), world.process()
+    passage = Passage(("ann",), ("acme",), "192.0.2.0/24", "body", 5)
+
+    async def look(ledger: RedisLedger) -> int | None:
+        answer = await ledger.watch(Watch(Kind.LOOK, "acme", "app", passage))
+        return None if answer is None else activity_of(answer).recipients.now
+
+    one.watch(Watch(Kind.COUNT, "acme", "app", passage))
+    assert await look(one) == 10
+    before = await round_trips(one)
+    assert await asyncio.gather(*(look(other) for _ in range(50))) == [10] * 50
+    assert await round_trips(one) - before == 1
+    server.kill()
+    one.watch(Watch(Kind.COUNT, "acme", "app", passage))
+    assert await look(one) is None
+    assert not one.healthy
+    assert await look(one) is None
+    server.up()
+    await one.keep()
+    assert await look(one) == 5

@@ -14,6 +14,7 @@ from config.switch import Overlap
 from consent.customers import StoredCustomer
 from consent.passwords import hashed_beside
 from gateway.directory import Directory
+from gateway.ledger.activity import Kind, Passage, Watch, activity_of
 from gateway.ledger.memory import MemoryLedger
 from gateway.metrics import Metrics
 from gateway.smtp import auth
@@ -280,3 +281,22 @@ async def test_two_passwords_hold_until_the_overlap_is_over_and_no_longer_from_m
     time.now = 60.0
     assert await made.verify("app", "right password", "192.0.2.1", pause) is None
     assert await made.verify("app", "new password", "192.0.2.1", pause) is not None
+
+
+async def test_a_right_password_after_a_burst_of_wrong_ones_is_noted_for_the_credential() -> None:
+    ledger, passage = MemoryLedger(Time()), Passage(("ann",), ("acme",), "192.0.2.0/24", "body", 1)
+    directory = Directory(Policy())
+    directory.update([customer("right")])
+    made = Authenticator(directory, Backoff(ledger), Metrics(), Time(), lambda: NOW)
+
+    async def guessed() -> bool:
+        answer = await ledger.watch(Watch(Kind.LOOK, "acme", "app", passage))
+        assert answer is not None
+        return activity_of(answer).guessed
+
+    for number in range(8):
+        assert await made.verify("app", f"wrong {number}", f"198.51.{number}.7", pause) is None
+    assert not await guessed()
+    assert await made.verify("APP", "right", "203.0.113.9", pause) is not None
+    assert await guessed()
+    made.close()

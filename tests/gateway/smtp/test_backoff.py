@@ -96,3 +96,22 @@ async def test_no_username_is_kept_in_clear() -> None:
     Backoff(ledger).failed(Attempt(HERE, "my password"))
     assert len(ledger._meters) == 3
     assert not any("my password" in name for name in ledger._meters)
+
+
+async def test_a_burst_is_seen_from_a_new_address_only(backoff: Backoff, time: Time) -> None:
+    async def burst(address: str) -> bool:
+        attempt = Attempt(address, "app")
+        await backoff.failures(attempt)
+        return attempt.burst
+
+    backoff.succeeded(Attempt(HERE, "app"))
+    fail(backoff, THERE, "app", 7)
+    assert not await burst(THERE)
+    fail(backoff, THERE, "app", 1)
+    assert await burst(THERE)
+    # Who guesses from elsewhere, or an old password in the same office, makes nobody a thief who was there before.
+    assert not await burst(HERE)
+    fail(backoff, HERE, "app", 10)
+    assert not await burst(HERE)
+    time.now += 600
+    assert not await burst(THERE)
