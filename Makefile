@@ -14,7 +14,7 @@ TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server 
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules docs mutants fuzz lock wheel clean packages
+.PHONY: help run test coverage lint format bench bench-rules bulk docs mutants fuzz lock wheel clean packages
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: .venv/dev packages  ## measure beside Postfix's before-queue proxy (QUICK
 
 bench-rules: .venv/dev  ## what all rules cost, beside the header split of the same run; a missed goal fails
 	$(BIN)/python -m tests.bench.rules $(ARGS)
+
+bulk: .venv/dev  ## which merges of the labelled set are found, and which other mail is mistaken (ARGS="choose --pure")
+	$(BIN)/python -m tests.bulk.measure $(or $(ARGS),prove)
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md
