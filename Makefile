@@ -14,8 +14,8 @@ TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server 
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits dkim docs mutants fuzz lock wheel clean \
-	packages
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits bulk dkim docs mutants fuzz lock wheel \
+	clean packages
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ dkim: .venv/dev  ## sign 10,000 messages of every shape, verify them by dkimpy a
 
 bench-limits: .venv/dev packages  ## show in full that limits hold, whatever counts and fails, and who notices (ARGS="exact bomb")
 	$(BIN)/python -m tests.bench.limits $(ARGS)
+
+bulk: .venv/dev  ## which merges of the labelled set are found, and which other mail is mistaken (ARGS="choose --pure")
+	$(BIN)/python -m tests.bulk.measure $(or $(ARGS),prove)
 
 docs: .venv/dev  ## write the generated pages
 	$(BIN)/postern rules --markdown > docs/rules.md

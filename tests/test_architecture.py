@@ -50,6 +50,7 @@ DOORS = {
     "confusable_homoglyphs": ("filters/skeleton.py",),
     "dns": ("gateway/dns.py",),
     "httpx": ("gateway/posting.py",),
+    "lxml": ("filters/lines.py",),
     "python_multipart": ("gateway/http/",),
 }
 SOURCES = sorted(path for room in LINE for path in (ROOT / room).rglob("*.py"))

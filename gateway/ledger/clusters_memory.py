@@ -1,0 +1,253 @@
+"""The clusters of one process, in its memory. `clusters.lua` does the same."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from filters.fingerprint import Fingerprint
+from gateway.ledger.clusters import (
+    BOUNDS,
+    COMPARED,
+    FEW,
+    HELD,
+    INDEXED,
+    LIKENESS,
+    NOWHERE,
+    POSTED,
+    WEIGHT,
+    WINDOWS,
+    YOUNG,
+    Bounds,
+    Cluster,
+    Likeness,
+    Placed,
+    Reach,
+    reduced,
+)
+from gateway.ledger.generations import Generations
+from gateway.ledger.sketch import Sketch, count
+
+MAX_CUSTOMERS = 200
+"""Beyond them the one that sent nothing for longest is forgotten."""
+_ALL = 2**32 - 1
+
+
+@dataclass(slots=True)
+class _Held:
+    """A cluster. Times are milliseconds since 1970."""
+
+    since: int
+    last: int
+    messages: int
+    weight: int
+    top: int
+    """Features up to this one are held, if all are held that there were."""
+    features: dict[int, int]
+    """Feature -> how many of the `weight` last messages had it."""
+    few: list[tuple[str, int]] = field(default_factory=list)
+    """Recipients and when they were reached, while there is one message and few of them."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """A cluster beside a message."""
+
+    id: str
+    held: _Held
+    shared: list[int]
+    like: float
+    """0 where the message does not join."""
+
+
+class _Customer:
+    def __init__(self, bounds: Bounds) -> None:
+        self.single = Generations[str, _Held](bounds.single)
+        self.grown = Generations[str, _Held](bounds.grown)
+        self.single_postings = Generations[int, tuple[str, ...]](bounds.postings)
+        self.grown_postings = Generations[int, tuple[str, ...]](bounds.postings)
+        self.common = Generations[int, tuple[int, int]](bounds.common)
+        """Feature -> times it was noted, times it alone would have made a message join."""
+        self.slots = Generations[tuple[str, int, int], Sketch](8 * bounds.grown * len(WINDOWS))
+        """(Cluster, window, slot) -> recipients."""
+
+
+class MemoryClusters:
+    """Clusters in dictionaries."""
+
+    def __init__(self, clock: Callable[[], float], likeness: Likeness = LIKENESS, bounds: Bounds = BOUNDS) -> None:
+        """`clock` gives seconds since 1970."""
+        self._clock, self._likeness, self._bounds = clock, likeness, bounds
+        self._customers: OrderedDict[str, _Customer] = OrderedDict()
+
+    async def place(
+        self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str
+    ) -> Placed:
+        """The cluster it joined or founded."""
+        return self.put(customer, fingerprint, recipients, fresh=fresh)
+
+    def put(self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str) -> Placed:
+        """As `place`."""
+        if not fingerprint.features:
+            return NOWHERE
+        index, now = self._customer(customer), self._now()
+        features, likeness = fingerprint.features, self._likeness
+        counted = [each for each in features if not self._is_common(index, each)]
+        known = len(counted) >= likeness.fewest
+        found = self._find(index, fingerprint, counted if known else features)
+        if not known:
+            if found and found.like:
+                _note(index, found.shared, alone=True)
+            return NOWHERE
+        if found and found.like:
+            id, held = found.id, found.held
+            self._join(index, found, fingerprint, now)
+            shared = set(found.shared)
+            _post(index.grown_postings, id, [each for each in counted if each in shared][:INDEXED])
+        else:
+            if found and len(found.shared) >= likeness.noted_from:
+                _note(index, found.shared, alone=False)
+            id, top = fresh, _ALL if fingerprint.all else features[-1]
+            held = _Held(now, now, 1, 1, top, dict.fromkeys(features, 1))
+            index.single.put(id, held)
+            _post(index.single_postings, id, counted[:INDEXED])
+        return Placed(id, held.since / 1000, held.messages, self._reach(index, id, held, reduced(recipients), now))
+
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
+        """Count them."""
+        if not cluster or not recipients:
+            return
+        index, now = self._customer(customer), self._now()
+        held = index.single.get(cluster)
+        more = [(each, now) for each in reduced(recipients)]
+        if held is not None:
+            if len(held.few) + len(more) <= FEW:
+                held.few += more
+                return
+            more += held.few
+            held.few = []
+        _sketch(index, cluster, more)
+
+    async def grown(self, customer: str) -> list[Cluster]:
+        """The clusters of several messages."""
+        index = self._customers.get(customer)
+        listed = [
+            Cluster(id, held.since / 1000, held.last / 1000, held.messages)
+            for id, held in (index.grown.items() if index else ())
+        ]
+        return sorted(listed, key=lambda each: (-each.messages, each.id))
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)
+
+    def _customer(self, customer: str) -> _Customer:
+        index = self._customers.get(customer)
+        if index is None:
+            index = self._customers[customer] = _Customer(self._bounds)
+            if len(self._customers) > MAX_CUSTOMERS:
+                self._customers.popitem(last=False)
+        self._customers.move_to_end(customer)
+        return index
+
+    def _is_common(self, index: _Customer, feature: int) -> bool:
+        noted, alone = index.common.get(feature) or (0, 0)
+        return noted >= self._likeness.common_after and noted >= self._likeness.common_share * (noted + alone)
+
+    def _find(self, index: _Customer, fingerprint: Fingerprint, counted: Sequence[int]) -> _Found | None:
+        """The cluster it joins; else the one it shares most with."""
+        votes: Counter[str] = Counter()
+        for feature in counted[:INDEXED]:
+            votes.update({*(index.single_postings.get(feature) or ()), *(index.grown_postings.get(feature) or ())})
+        best: _Found | None = None
+        for id, _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))[:COMPARED]:
+            held = index.single.get(id) or index.grown.get(id)
+            if held is None:
+                continue
+            found = self._compare(index, id, held, fingerprint, counted)
+            if best is None or _rank(found) > _rank(best):
+                best = found
+        return best
+
+    def _compare(
+        self, index: _Customer, id: str, held: _Held, fingerprint: Fingerprint, counted: Sequence[int]
+    ) -> _Found:
+        likeness = self._likeness
+        top = min(held.top, _ALL if fingerprint.all else fingerprint.features[-1])
+        least = likeness.core * held.weight
+        shared = [each for each in fingerprint.features if held.features.get(each, 0) >= least]
+        mine = [each for each in counted if each <= top]
+        both = sum(1 for each in mine if held.features.get(each, 0) >= least)
+        # Common text that both hold counts for neither.
+        common = sum(1 for each in shared if each <= top) - both
+        core = sum(1 for feature, times in held.features.items() if times >= least and feature <= top)
+        theirs = core - common
+        alone = held.messages == 1
+        alike, not_unlike = (
+            (likeness.pair, likeness.pair_not_unlike) if alone else (likeness.alike, likeness.not_unlike)
+        )
+        less, more = min(len(mine), theirs), max(len(mine), theirs)
+        joins = both >= likeness.fewest and both >= alike * less and both >= not_unlike * more
+        return _Found(id, held, shared, both / less if joins else 0.0)
+
+    def _join(self, index: _Customer, found: _Found, fingerprint: Fingerprint, now: int) -> None:
+        held = found.held
+        held.messages += 1
+        held.weight += 1
+        held.last = max(now, held.last)
+        if held.weight <= YOUNG:
+            held.top = max(held.top, _ALL if fingerprint.all else fingerprint.features[-1])
+        for feature in fingerprint.features:
+            held.features[feature] = held.features.get(feature, 0) + 1
+        if held.weight >= WEIGHT:
+            held.weight //= 2
+            held.features = {feature: times // 2 for feature, times in held.features.items() if times >= 2}
+        if len(held.features) > HELD:
+            kept = sorted(held.features.items(), key=lambda item: (-item[1], item[0]))[:HELD]
+            held.features = dict(kept)
+        if held.few:
+            _sketch(index, found.id, held.few)
+            held.few = []
+        index.single.drop(found.id)
+        index.grown.put(found.id, held)
+
+    def _reach(self, index: _Customer, id: str, held: _Held, recipients: list[str], now: int) -> Reach:
+        figures = []
+        for at, window in enumerate(WINDOWS):
+            slot = _slot(now, at)
+            few = [each for each, when in held.few if _slot(when, at) >= slot - window.slots]
+            sketches = (index.slots.get((id, at, slot - back)) for back in range(window.slots + 1))
+            figures.append(count((each for each in sketches if each), *few, *recipients))
+        return Reach(*figures)
+
+
+def _rank(found: _Found) -> tuple[bool, int, float, int]:
+    """Of several that a message is like, the largest, so that what began apart grows together."""
+    return found.like > 0, found.held.weight if found.like else 0, found.like, len(found.shared)
+
+
+def _slot(now: int, window: int) -> int:
+    return now * WINDOWS[window].slots // (WINDOWS[window].length * 1000)
+
+
+def _sketch(index: _Customer, id: str, recipients: Iterable[tuple[str, int]]) -> None:
+    for recipient, when in recipients:
+        for at in range(len(WINDOWS)):
+            key = (id, at, _slot(when, at))
+            sketch = index.slots.get(key) or Sketch()
+            sketch.add([recipient])
+            index.slots.put(key, sketch)
+
+
+def _note(index: _Customer, features: Iterable[int], *, alone: bool) -> None:
+    """These are shared with a message of other content; or a message that holds nothing else came (`alone`)."""
+    for feature in features:
+        noted = index.common.get(feature)
+        if alone and noted is None:
+            continue
+        times, lone = noted or (0, 0)
+        index.common.put(feature, (times, lone + 1) if alone else (times + 1, lone))
+
+
+def _post(postings: Generations[int, tuple[str, ...]], id: str, features: Iterable[int]) -> None:
+    for feature in features:
+        ids = postings.get(feature) or ()
+        postings.put(feature, ids if id in ids else (*ids, id)[-POSTED:])

@@ -1,0 +1,207 @@
+"""One set of cases for both forms of the clusters: in memory, and in a real Redis."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from filters.fingerprint import NONE, Fingerprint, fingerprint
+from filters.message import Message
+from gateway.ledger.clusters import BOUNDS, LIKENESS, NOWHERE, Bounds
+from gateway.ledger.clusters_memory import MemoryClusters
+from gateway.ledger.clusters_redis import RedisClusters
+from tests.bulk.campaigns import KINDS, merged, templates
+from tests.bulk.letters import Firm, letters
+from tests.rig.redis import RedisServer, running
+
+KEY = b"of sixteen bytes"
+
+
+class Time:
+    """Seconds since 1970 that move when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def alarm(part: str, text: str) -> None:
+    raise AssertionError(f"{part}: {text}")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+Form = MemoryClusters | RedisClusters
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def clusters(request: pytest.FixtureRequest, time: Time) -> AsyncIterator[Form]:
+    if request.param == "memory":
+        yield MemoryClusters(time)
+        return
+    client: Any = Redis.from_url(request.getfixturevalue("server").url)
+    await client.flushall()
+    yield RedisClusters(client, processes=1, clock=time, alarm=alarm, timeout=60)
+    await client.aclose()
+
+
+async def settled(clusters: Form) -> None:
+    if isinstance(clusters, RedisClusters):
+        await clusters.settled()
+
+
+def made(*features: int) -> Fingerprint:
+    return Fingerprint(tuple(sorted(features)))
+
+
+ADVERT = tuple(range(1000, 1040))
+OTHER = tuple(range(5000, 5040))
+
+
+async def test_what_is_alike_joins_and_what_is_not_founds(clusters: Form, time: Time) -> None:
+    first = await clusters.place("acme", made(*ADVERT), fresh="a")
+    time.now += 60
+    again = await clusters.place("acme", made(*ADVERT[:35], 9000, 9001), fresh="b")
+    other = await clusters.place("acme", made(*OTHER), fresh="c")
+    assert (first.cluster, first.messages, first.since) == ("a", 1, 1_800_000_000.0)
+    assert (again.cluster, again.messages, again.since) == ("a", 2, 1_800_000_000.0)
+    assert (other.cluster, other.messages) == ("c", 1)
+    assert [(each.id, each.messages, each.last) for each in await clusters.grown("acme")] == [("a", 2, time.now)]
+
+
+async def test_customers_have_clusters_of_their_own(clusters: Form) -> None:
+    await clusters.place("acme", made(*ADVERT), fresh="a")
+    assert (await clusters.place("other", made(*ADVERT), fresh="b")).cluster == "b"
+    assert await clusters.grown("nobody") == []
+
+
+async def test_a_message_without_features_is_nowhere(clusters: Form) -> None:
+    assert await clusters.place("acme", NONE, fresh="a") == NOWHERE
+
+
+async def test_a_padded_message_joins_what_has_grown(clusters: Form) -> None:
+    for number in range(3):
+        await clusters.place("acme", made(*ADVERT, 9000 + number), fresh=f"{number}")
+    assert (await clusters.place("acme", made(*ADVERT, *range(20_000, 20_060)), fresh="x")).cluster == "0"
+
+
+async def test_text_that_stands_in_different_mail_no_longer_counts(clusters: Form) -> None:
+    notice = tuple(range(100, 130))
+    for number in range(5):
+        own = range(10_000 + 100 * number, 10_040 + 100 * number)
+        assert (await clusters.place("acme", made(*notice, *own), fresh=f"{number}")).cluster == f"{number}"
+    assert await clusters.place("acme", made(*notice, 1, 2), fresh="x") == NOWHERE
+
+
+async def test_what_was_made_common_with_padded_messages_counts_again_when_sent_alone(clusters: Form) -> None:
+    advert = tuple(range(100, 130))
+    for number in range(5):
+        own = range(10_000 + 100 * number, 10_030 + 100 * number)
+        await clusters.place("acme", made(*advert, *own), fresh=f"{number}")
+    placed = [(await clusters.place("acme", made(*advert), fresh=f"x{number}")).cluster for number in range(100)]
+    assert placed[0] == ""
+    assert placed[-1] != "" and len(set(placed[-20:])) == 1
+
+
+async def test_one_to_one_mail_does_not_push_out_a_slow_campaign(clusters: Form, time: Time) -> None:
+    for number in range(2):
+        await clusters.place("acme", made(*ADVERT), fresh=f"{number}")
+    draw = random.Random(1)
+    for number in range(2 * BOUNDS.single + 10):
+        await clusters.place("acme", made(*draw.sample(range(10**6, 2**32), 20)), fresh=f"o{number}")
+    assert (await clusters.place("acme", made(*ADVERT), fresh="x")).cluster == "0"
+
+
+async def test_reach_counts_each_recipient_once_and_those_asked_about(clusters: Form, time: Time) -> None:
+    for number in range(3):
+        placed = await clusters.place("acme", made(*ADVERT), ["ann", f"bob{number}"], fresh=f"{number}")
+        assert tuple(placed.reach) == (number + 2,) * 4
+        clusters.reached("acme", placed.cluster, ["ann", f"bob{number}"])
+        await settled(clusters)
+    assert tuple((await clusters.place("acme", made(*ADVERT), fresh="x")).reach) == (4,) * 4
+
+
+async def test_what_was_not_accepted_is_not_counted(clusters: Form) -> None:
+    await clusters.place("acme", made(*ADVERT), ["ann", "bob"], fresh="a")
+    assert tuple((await clusters.place("acme", made(*ADVERT), ["ann"], fresh="b")).reach) == (1,) * 4
+
+
+async def test_windows_hold_at_least_their_length_and_one_slot_more_at_most(clusters: Form, time: Time) -> None:
+    placed = await clusters.place("acme", made(*ADVERT), fresh="a")
+    await clusters.place("acme", made(*ADVERT), fresh="b")
+    clusters.reached("acme", placed.cluster, ["ann"])
+    await settled(clusters)
+    begun = time.now
+    for after, expected in (
+        (600, (1, 1, 1, 1)),
+        (721, (0, 1, 1, 1)),
+        (86_400, (0, 1, 1, 1)),
+        (101_000, (0, 0, 1, 1)),
+        (30 * 86_400, (0, 0, 1, 1)),
+        (36 * 86_400, (0, 0, 0, 1)),
+        (365 * 86_400, (0, 0, 0, 1)),
+        (396 * 86_400, (0, 0, 0, 0)),
+    ):
+        time.now = begun + after
+        assert tuple((await clusters.place("acme", made(*ADVERT), fresh="x")).reach) == expected, after
+
+
+async def test_few_recipients_of_one_message_go_along_when_the_cluster_grows(clusters: Form, time: Time) -> None:
+    await clusters.place("acme", made(*ADVERT), fresh="a")
+    clusters.reached("acme", "a", ["ann", "bob"])
+    await settled(clusters)
+    time.now += 3600
+    assert tuple((await clusters.place("acme", made(*ADVERT), ["eve"], fresh="b")).reach) == (1, 3, 3, 3)
+
+
+async def test_many_recipients_are_counted_within_three_per_cent(clusters: Form) -> None:
+    await clusters.place("acme", made(*ADVERT), fresh="a")
+    for start in range(0, 20_000, 1000):
+        clusters.reached("acme", "a", [f"somebody{number}" for number in range(start, start + 1000)])
+    await settled(clusters)
+    reach = (await clusters.place("acme", made(*ADVERT), fresh="b")).reach
+    assert all(figure == pytest.approx(20_000, rel=0.06) for figure in reach)
+
+
+def test_both_forms_place_real_mail_alike(server: RedisServer) -> None:
+    """Campaigns, one-to-one mail with shared disclaimers, and bounds small enough to forget."""
+    firm = Firm.of("choose", 0, "en")
+    sent = [merged(each, KINDS[at % 8], firm.name, at, 1) for each in templates()[:3] for at in range(60)]
+    sent += [letter.raw for letter in letters(firm, 250, 1)]
+    random.Random(2).shuffle(sent)
+    prints = [fingerprint(Message(raw), KEY) for raw in sent]
+
+    async def both() -> None:
+        time, bounds = Time(), Bounds(single=60, grown=3, postings=900, common=150)
+        client: Any = Redis.from_url(server.url)
+        await client.flushall()
+        memory = MemoryClusters(time, LIKENESS, bounds)
+        remote = RedisClusters(client, processes=1, clock=time, alarm=alarm, bounds=bounds, timeout=60)
+        joined = 0
+        for number, each in enumerate(prints):
+            time.now += 97
+            placed = await remote.place("acme", each, [f"r{number % 40}"], fresh=f"c{number}")
+            assert placed == memory.put("acme", each, [f"r{number % 40}"], fresh=f"c{number}"), number
+            joined += placed.messages > 1
+            memory.reached("acme", placed.cluster, [f"r{number % 40}"])
+            remote.reached("acme", placed.cluster, [f"r{number % 40}"])
+            await remote.settled()
+        assert await remote.grown("acme") == await memory.grown("acme")
+        assert joined > 100
+        await client.aclose()
+
+    asyncio.run(both())
