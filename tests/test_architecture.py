@@ -45,6 +45,9 @@ DOORS = {
     "msgspec": ("consent/", "gateway/"),
     "psycopg": ("consent/",),
     "confusable_homoglyphs": ("filters/skeleton.py",),
+    "lxml": ("filters/page.py",),
+    "tinycss2": ("filters/sheet.py", "filters/values.py"),
+    "cssselect2": ("filters/sheet.py",),
     "dns": ("gateway/dns.py",),
     "python_multipart": ("gateway/http/",),
 }
