@@ -101,7 +101,7 @@ def _broken(bound: Bound, error: Exception) -> Finding:
 def _found(bound: Bound, evidence: str) -> Finding:
     """The finding for a rule that found something."""
     rule, action = bound.rule, bound.action
-    reply = rule.reply
+    reply = rule.reply.telling(evidence) if rule.tells else rule.reply
     if action is Action.DEFER:
         reply = deferring(reply)
     elif action is Action.REJECT:

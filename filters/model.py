@@ -66,6 +66,11 @@ class Reply:
         """Whether it accepts."""
         return self.code < 300
 
+    def telling(self, evidence: str) -> "Reply":
+        """The same reply with what was found behind it, as far as that is printable ASCII and there is room for it."""
+        plain = "".join(each for each in evidence if " " <= each <= "~")
+        return Reply(self.code, self.enhanced, f"{self.text}: {plain}"[: 440 - len(self.enhanced)])
+
     def with_reference(self, reference: str) -> "Reply":
         """The same reply, ending in the reference under which the audit holds the evidence."""
         room = 510 - len(f"{self.code} {self.enhanced} ; ref {reference}")
@@ -155,6 +160,12 @@ class Facts:
     """Of the existing signatures those that were verified; None where that was not asked."""
     smtputf8: bool = False
     """Whether MAIL said SMTPUTF8 (RFC 6531): then the header block may be UTF-8."""
+    bulk: bool = False
+    """Whether the message is bulk mail (design section 5)."""
+    own_unsubscribe: frozenset[str] = frozenset()
+    """Of the URIs that `filters.unsubscribe.uris` names, those at the operator's service whose token verified."""
+    content: frozenset[str] = frozenset()
+    """What the law of the customer's profiles asks bulk mail to hold: of `consent.profiles.HELD`."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
@@ -184,6 +195,8 @@ class Rule:
     """What the sender can do about it, one sentence."""
     phase: Phase
     check: Check
+    tells: bool = False
+    """Its evidence ends the reply: it is nothing but what the sender is to change."""
 
     @property
     def doc(self) -> str:
@@ -192,14 +205,21 @@ class Rule:
 
 
 def rule(
-    code: str, *, clause: str, default: Action, reply: Reply, fix: str, phase: Phase = Phase.DATA
+    code: str,
+    *,
+    clause: str,
+    default: Action,
+    reply: Reply,
+    fix: str,
+    phase: Phase = Phase.DATA,
+    tells: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a Rule of a check. It builds a value and registers nothing."""
 
     def build(check: Check) -> Rule:
         if not check.__doc__:
             raise ValueError(f"{code}: a rule's docstring is its documentation")
-        return Rule(code, clause, default, reply, fix, phase, check)
+        return Rule(code, clause, default, reply, fix, phase, check, tells)
 
     return build
 

@@ -34,6 +34,7 @@ from datetime import datetime
 
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
+from consent.profiles import shipped
 from filters.engine import evaluate
 from filters.model import Finding, Outcome, Phase, Reply, Verdict
 from gateway.audit.journal import Journal
@@ -84,7 +85,9 @@ class Pipeline:
         self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
         self.trace_key, self.resolver = trace_key, resolver
-        self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
+        self.house = House(
+            self.own_names, trace_key, directory.holders, directory.looks.view, shipped(), operator.profile
+        )
 
     @property
     def size_limit(self) -> int:

@@ -13,6 +13,7 @@ from config.policy import MessageBounds, Policy
 from config.settings import Dns, Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
+from consent.profiles import shipped
 from filters.engine import UnknownRule, bind, evaluate
 from filters.likeness import Holders
 from filters.message import Message
@@ -100,6 +101,8 @@ def command(
             stores.secrets.trace_key,
             stores.customers.holders(),
             _looks(stores, names).view,
+            shipped(),
+            settings.operator.profile,
         )
         checked = asyncio.run(
             judge(

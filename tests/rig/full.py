@@ -11,6 +11,7 @@ from types import MappingProxyType
 from config.customers import Customer
 from config.policy import Action, Addressing, Brand, Policy
 from consent.address import Address
+from consent.profiles import HELD
 from filters import RULES
 from filters.likeness import Holders
 from filters.model import DomainState, Facts
@@ -91,4 +92,6 @@ def full_facts(reverse_path: str = "bounce@acme.example", *recipients: str, smtp
         domains=dict.fromkeys((*CUSTOMER.domains, *(each.domain for each in to)), DomainState.TAKES_MAIL),
         signatures=(),
         smtputf8=smtputf8,
+        own_unsubscribe=frozenset(("https://unsubscribe.example/u/1",)),
+        content=frozenset(HELD),
     )
