@@ -180,7 +180,7 @@ def _lacks(part: "Shown | str | TooMuch", facts: Facts, header: _Address | None)
 
 def _in_html(shown: Shown, width: int, facts: Facts, header: _Address | None) -> str:
     why, count = "", 0
-    for link in shown.links:
+    for link in shown.links_from_the_end:
         if not _leads(link.href, f"{link.text} {shown.around(link)}" if _may(link, facts) else "", facts, header):
             continue
         count += 1

@@ -68,8 +68,12 @@ class Shown:
     @property
     def links(self) -> Iterator[Link]:
         """Its links, in order."""
-        for element in self._page.links:
-            yield Link(element.attributes["href"].strip(), _line(element), element)
+        return map(_link, self._page.links)
+
+    @property
+    def links_from_the_end(self) -> Iterator[Link]:
+        """The same, the last first: a footer's stand there."""
+        return map(_link, reversed(self._page.links))
 
     @property
     def text(self) -> str:
@@ -234,6 +238,10 @@ _BLANK = str.maketrans("", "", "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u00a0
 
 def _is_shown(text: str) -> bool:
     return bool(text.translate(_BLANK).strip())
+
+
+def _link(element: Element) -> Link:
+    return Link(element.attributes["href"].strip(), _line(element), element)
 
 
 def _line(element: Element, most: int = 300) -> str:
