@@ -13,6 +13,8 @@ from consent.model import Kind
 GROUNDS = ("implied", "soft_opt_in", "aup_relationship")
 SAID = ("similar_products", "optout_offered", "relevant", "negotiation")
 """Needs that are a fact of the relationship (`consent.model.Related`) which must be said to be so."""
+HELD = ("postal_address", "sender_name", "second_contact")
+"""What bulk mail may be asked to hold, by which the CONTENT rules go."""
 NEEDS = (*SAID, "no_refusal", "sale", "charity", "uk_corporate", "person", "two_way")
 """All that a ground may need; jurisdictions.toml says what each means."""
 
@@ -53,6 +55,8 @@ class Profile:
     contact_days: int | None
     """Days after sending for which the sender must be reachable."""
     content: tuple[str, ...]
+    held: frozenset[str]
+    """Of HELD: what each bulk message must hold."""
     burden: str
     """Who must prove consent."""
     source: str
@@ -103,6 +107,7 @@ def _profile(name: str, table: dict[str, Any]) -> Profile:
             name=name,
             countries=frozenset(fields.pop("countries")),
             content=tuple(fields.pop("content")),
+            held=_held(fields.pop("held", [])),
             mechanism_days=fields.pop("mechanism_days", None),
             contact_days=fields.pop("contact_days", None),
             grounds=MappingProxyType(grounds),
@@ -110,6 +115,18 @@ def _profile(name: str, table: dict[str, Any]) -> Profile:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"profile {name!r}: {error}") from None
+
+
+def asked(names: Iterable[str], profiles: Mapping[str, Profile]) -> frozenset[str]:
+    """What bulk mail must hold by any of these profiles: of HELD."""
+    return frozenset(what for name in names if name in profiles for what in profiles[name].held)
+
+
+def _held(names: list[str]) -> frozenset[str]:
+    unknown = sorted(set(names) - set(HELD))
+    if unknown:
+        raise ValueError(f"held {unknown[0]!r} is none of {', '.join(HELD)}")
+    return frozenset(names)
 
 
 def _implied(entry: dict[str, Any]) -> tuple[list[str], Implied]:

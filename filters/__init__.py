@@ -1,6 +1,18 @@
 """What is wrong with a message: pure rules and the engine that asks them."""
 
-from filters import addressing, domains, forwarding, headers, identity, signals, signatures, signing, trace
+from filters import (
+    addressing,
+    content,
+    domains,
+    forwarding,
+    headers,
+    identity,
+    signals,
+    signatures,
+    signing,
+    trace,
+    unsubscribe,
+)
 from filters.model import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -53,6 +65,11 @@ RULES: tuple[Rule, ...] = (
     addressing.near,
     addressing.reply_to,
     addressing.visible_recipients,
+    unsubscribe.unsubscribe,
+    content.postal_address,
+    content.sender_name,
+    content.second_contact,
+    content.false_answer,
     signatures.broken,
     signatures.leaves_room,
     signatures.doubled,

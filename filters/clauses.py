@@ -3,6 +3,7 @@
 CLAUSES = {
     "MOD-2.1b": "mail must not bomb a mailbox",
     "MOD-2.1d": "mail must not encroach on the privacy of third parties",
+    "MOD-2.1j": "bulk mail must tell its recipients how to leave, and who it is from",
     "MOD-2.5a": "mail must not hide or obscure its source",
     "MOD-2.5b": "mail must not contain invalid or forged headers or domain names",
     "MOD-2.5c": "mail must not contain deceptive addressing",

@@ -109,7 +109,7 @@ def _found(bound: Bound, evidence: str, facts: Facts) -> Finding:
     """The finding for a rule that found something."""
     rule = bound.rule
     action, exemption = _exempted(bound, facts)
-    reply = rule.reply
+    reply = rule.reply.telling(evidence) if rule.tells else rule.reply
     if action is Action.DEFER:
         reply = deferring(reply)
     elif action is Action.REJECT:

@@ -10,7 +10,7 @@ from email.errors import MessageDefect, NonASCIILocalPartDefect, ObsoleteHeaderD
 from email.headerregistry import HeaderRegistry
 from functools import cached_property
 from mmap import mmap
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from consent.address import Address, AddressError
 from filters.received import Hop, read
@@ -86,6 +86,8 @@ class Message:
         self.raw = raw
         self._mailboxes: dict[str, tuple[Address, ...] | None] = {}
         self._shown: dict[str, tuple[Mailbox, ...]] = {}
+        self.shown_texts: list[list[Any]] | None = None
+        """Its texts as `filters.unsubscribe` reads them: once for all who ask."""
 
     @cached_property
     def body_start(self) -> int:

@@ -68,6 +68,11 @@ class Reply:
         """Whether it accepts."""
         return self.code < 300
 
+    def telling(self, evidence: str) -> "Reply":
+        """The same reply with what was found behind it, as far as that is printable ASCII and there is room for it."""
+        plain = "".join(each for each in evidence if " " <= each <= "~")
+        return Reply(self.code, self.enhanced, f"{self.text}: {plain}"[: 440 - len(self.enhanced)])
+
     def with_reference(self, reference: str) -> "Reply":
         """The same reply, ending in the reference under which the audit holds the evidence."""
         room = 510 - len(f"{self.code} {self.enhanced} ; ref {reference}")
@@ -163,6 +168,12 @@ class Facts:
     """What the credential sent lately; None where no rule asks, or the ledger could not be asked."""
     exemptions: Mapping[str, Exemption] = field(default_factory=dict)
     """The customer's, by rule code; one that is over exempts from nothing. For the engine: rules do not ask."""
+    bulk: bool = False
+    """Whether the message is bulk mail (design section 5)."""
+    own_unsubscribe: frozenset[str] = frozenset()
+    """Of the URIs that `filters.unsubscribe.uris` names, those at the operator's service whose token verified."""
+    content: frozenset[str] = frozenset()
+    """What the law of the customer's profiles asks bulk mail to hold: of `consent.profiles.HELD`."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
@@ -192,6 +203,8 @@ class Rule:
     """What the sender can do about it, one sentence."""
     phase: Phase
     check: Check
+    tells: bool = False
+    """Its evidence ends the reply: it is nothing but what the sender is to change."""
 
     @property
     def doc(self) -> str:
@@ -200,14 +213,21 @@ class Rule:
 
 
 def rule(
-    code: str, *, clause: str, default: Action, reply: Reply, fix: str, phase: Phase = Phase.DATA
+    code: str,
+    *,
+    clause: str,
+    default: Action,
+    reply: Reply,
+    fix: str,
+    phase: Phase = Phase.DATA,
+    tells: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a Rule of a check. It builds a value and registers nothing."""
 
     def build(check: Check) -> Rule:
         if not check.__doc__:
             raise ValueError(f"{code}: a rule's docstring is its documentation")
-        return Rule(code, clause, default, reply, fix, phase, check)
+        return Rule(code, clause, default, reply, fix, phase, check, tells)
 
     return build
 

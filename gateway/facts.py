@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from consent.address import Address
+from consent.profiles import Profile, asked
 from filters.domains import sender_domains
 from filters.message import Message
 from filters.model import DomainState, Facts
@@ -29,6 +30,10 @@ class House:
     """Domain -> customer; the directory's own, as it is at any time."""
     held: Mapping[str, Mapping[str, str]] = field(repr=False)
     """Whose the domains are, by what they look like: `Directory.looks.view`, as it is at any time."""
+    profiles: Mapping[str, Profile] = field(default_factory=dict, repr=False)
+    """The jurisdictions' profiles by name."""
+    profile: str = ""
+    """The profile of customers who name none."""
 
 
 def gather(
@@ -55,6 +60,7 @@ def gather(
         held=house.held,
         smtputf8=smtputf8,
         exemptions=identity.entry.exemptions,
+        content=asked(identity.entry.customer.profiles or (house.profile,), house.profiles),
     )
 
 

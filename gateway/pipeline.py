@@ -40,6 +40,7 @@ from config.limits import Cap
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from consent.address import Address
+from consent.profiles import shipped
 from filters.engine import evaluate
 from filters.model import Finding, Phase, Reply
 from gateway.alerts import Alerts
@@ -106,7 +107,9 @@ class Pipeline:
         self.trace_key, self.resolver = trace_key, resolver
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
-        self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
+        self.house = House(
+            self.own_names, trace_key, directory.holders, directory.looks.view, shipped(), operator.profile
+        )
 
     @property
     def size_limit(self) -> int:

@@ -26,6 +26,7 @@ FACTS = {
     "a report": full_facts("<>"),
     "SMTPUTF8": full_facts(smtputf8=True),
     "forwarding": FORWARDER,
+    "bulk": replace(full_facts(), bulk=True),
     "calendars": replace(
         full_facts(), customer=full_facts().customer.model_copy(update={"forwarded_calendars": True}), signatures=None
     ),
@@ -70,7 +71,10 @@ def test_no_message_makes_a_rule_raise(raw: bytes, kind: str) -> None:
 
 @settings(max_examples=800)
 @given(
-    VALUES | DRESSED, st.just(b"") | FIELDS, BODIES, st.sampled_from(sorted(FACTS.keys() - {"forwarding", "calendars"}))
+    VALUES | DRESSED,
+    st.just(b"") | FIELDS,
+    BODIES,
+    st.sampled_from(sorted(FACTS.keys() - {"forwarding", "calendars", "bulk"})),
 )
 def test_of_a_message_that_passes_every_reading_of_from_is_authorised(
     value: bytes, others: bytes, body: bytes, kind: str

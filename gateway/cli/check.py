@@ -13,6 +13,7 @@ from config.policy import MessageBounds, Policy
 from config.settings import Dns, Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
+from consent.profiles import shipped
 from filters.engine import UnknownRule, evaluate
 from filters.likeness import Holders
 from filters.message import Message
@@ -101,6 +102,8 @@ def command(
             stores.secrets.trace_key,
             stores.customers.holders(),
             _looks(stores, names).view,
+            shipped(),
+            settings.operator.profile,
         )
         checked = asyncio.run(
             judge(

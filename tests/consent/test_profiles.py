@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consent.model import Kind
-from consent.profiles import Implied, applicable, read, shipped
+from consent.profiles import Implied, applicable, asked, read, shipped
 
 PROFILES = shipped()
 EU = [
@@ -194,3 +194,9 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ValueError, match="no profile"):
         read(path)
+
+
+def test_what_a_message_must_hold_is_that_of_all_its_profiles() -> None:
+    profiles = shipped()
+    assert asked(("us", "nz", "nowhere"), profiles) == {"postal_address", "sender_name"}
+    assert all(profile.held for profile in profiles.values())

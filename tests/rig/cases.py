@@ -24,6 +24,9 @@ dns gone.example=ABSENT    what the DNS says about a domain; several may stand
 action HDR-DATE=observe
 mode observe
 smtputf8                   MAIL said SMTPUTF8
+bulk                       the message is bulk mail
+own-unsubscribe https://unsubscribe.example/u/1      a URI at our service whose token verified; several may stand
+content postal_address     what the customer's profiles ask bulk mail to hold
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
 rcpt-to bob@recipient.example carol@recipient.example        the recipients, where they are not bob alone
@@ -79,6 +82,9 @@ class Case:
     policy: str = ""
     held: list[tuple[str, str]] = field(default_factory=list)
     smtputf8: bool = False
+    bulk: bool = False
+    own_unsubscribe: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
     rcpt_to: str = "bob@recipient.example"
     message: bytes = b""
     signatures: tuple[Verified, ...] | None = None
@@ -125,6 +131,9 @@ class Case:
             signing_domain=None if self.unsigned else "acme.example",
             smtputf8=self.smtputf8,
             activity=self.activity,
+            bulk=self.bulk,
+            own_unsubscribe=frozenset(self.own_unsubscribe),
+            content=frozenset(self.content),
         )
         policy = Policy.model_validate(tomllib.loads(self.policy))
         return evaluate(bind(policy, customer.actions), Message(self.message), facts, policy)
@@ -167,8 +176,10 @@ def _say(case: Case, word: str, value: str) -> bool:
         case.unsigned = True
     elif word == "activity":
         case.activity = activity_as(value)
-    elif word == "smtputf8":
-        case.smtputf8 = True
+    elif word in ("smtputf8", "bulk"):
+        setattr(case, word, True)
+    elif word == "content":
+        case.content = tuple(value.split())
     elif word == "forwarded-calendars":
         case.customer += "forwarded_calendars = true\n"
     else:
@@ -186,6 +197,8 @@ def _add(case: Case, word: str, value: str) -> bool:
     elif word == "dns":
         domain, _, state = value.strip().partition("=")
         case.dns[domain] = DomainState[state]
+    elif word == "own-unsubscribe":
+        case.own_unsubscribe = (*case.own_unsubscribe, value.strip())
     elif word == "signature":
         case.signatures = (*(case.signatures or ()), verified_as(value.strip()))
     elif word == "action":

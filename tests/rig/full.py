@@ -11,6 +11,7 @@ from types import MappingProxyType
 from config.customers import Customer
 from config.policy import Action, Addressing, Brand, Policy
 from consent.address import Address
+from consent.profiles import HELD
 from filters import RULES
 from filters.activity import Activity, Measured
 from filters.likeness import Holders
@@ -96,4 +97,6 @@ def full_facts(reverse_path: str = "bounce@acme.example", *recipients: str, smtp
         signatures=(),
         smtputf8=smtputf8,
         activity=ACTIVITY,
+        own_unsubscribe=frozenset(("https://unsubscribe.example/u/1",)),
+        content=frozenset(HELD),
     )

@@ -1,0 +1,242 @@
+"""Unsubscribe: bulk mail is left by one click in the header and by a link that is seen in each text (R-115 to R-128).
+
+Pure. Whether a URI at the operator's own service holds a token that verifies is asked before: `uris` names those of a
+message that may, and `Facts.own_unsubscribe` holds those that do.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from config.domain import domain_name
+from config.policy import Action, Policy
+from filters.message import Message
+from filters.model import Facts, Reply, rule
+from filters.page import TooMuch
+from filters.parts import Text, texts
+from filters.visible import Link, Shown
+
+MOST_URIS = 100
+"""URIs of one message that are looked at."""
+_LONGEST_FIELD = 8192
+_LONGEST_URI = 2048
+_BRACKETED = re.compile(r"<([^<>]*)>")
+_URI = re.compile(r"https?://[^\s<>\"]{1,2048}", re.IGNORECASE)
+_ONE_CLICK = "list-unsubscribe=one-click"
+
+WORDS = (
+    "unsubscri", "opt out", "opt-out", "optout", "opting out", "stop receiving", "no longer wish",
+    "no longer want", "manage your subscription", "manage subscription", "manage preferences", "email preferences",
+    "mailing preferences", "subscription preferences", "update your preferences", "leave this list", "remove me",
+    "abmeld", "abbestell", "austragen", "newsletter abbest", "keine weiteren e-mails", "désabonn", "desabonn",
+    "désinscri", "desinscri", "se désinscrire", "ne plus recevoir", "gérer mes préférences", "darse de baja",
+    "darme de baja", "date de baja", "dar de baja", "cancelar suscripci", "cancelar la suscripci",
+    "cancelar mi suscripci", "desuscri", "anular suscripci", "dejar de recibir", "cancella l'iscrizione",
+    "cancella iscrizione", "disiscri", "annulla l'iscrizione", "cancellarsi", "afmelden", "uitschrijven",
+    "avregistrera", "avsluta prenumeration", "afmeld", "meld deg av", "avmeld", "wypisz", "zrezygnuj", "odhlásit",
+    "odhlasit", "cancelar inscri", "cancelar a inscri", "descadastr", "remover inscri", "отписат", "відписат",
+    "配信停止", "退订", "取消订阅", "退訂", "取消訂閱", "수신거부", "peru tilau", "peruuta tilaus", "leiratkoz",
+)  # fmt: skip
+"""What a link to unsubscribe says, or what is said beside it, in lower case."""
+
+
+class _Address(NamedTuple):
+    """What a URI leads to."""
+
+    scheme: str
+    host: str
+    """In lower-case A-labels."""
+    beginning: str
+    """The first piece of its path."""
+
+
+def _address(uri: str) -> _Address | None:
+    """The address of an http or https URI without user information; None for any other."""
+    if len(uri) > _LONGEST_URI or not uri.isprintable() or " " in uri:
+        return None
+    try:
+        parts = urlsplit(uri)
+        host = domain_name(parts.hostname or "")
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc:
+        return None
+    return _Address(parts.scheme, host, parts.path.lstrip("/").partition("/")[0].lower())
+
+
+def header_uris(message: Message) -> tuple[str, ...]:
+    """The URIs of all List-Unsubscribe fields, without the white space in them (RFC 2369 section 2)."""
+    found: list[str] = []
+    for field in message.all("list-unsubscribe"):
+        text = field.unfolded[:_LONGEST_FIELD].decode("utf-8", "replace")
+        found += ("".join(each.split()) for each in _BRACKETED.findall(text))
+    return tuple(found[:MOST_URIS])
+
+
+def uris(message: Message) -> tuple[str, ...]:
+    """The https URIs of header and text that may be at the operator's service: what is asked before the rules are."""
+    found = list(header_uris(message))
+    for group in _groups(message):
+        for part in group:
+            found += (link.href for link in part.links) if isinstance(part, Shown) else _plain_uris(part)
+    return tuple(uri for uri in dict.fromkeys(found) if uri[:8].lower() == "https://")[:MOST_URIS]
+
+
+@rule(
+    "CONTENT-UNSUB",
+    clause="MOD-2.1j",
+    default=Action.REJECT,
+    reply=Reply(550, "5.7.0", "Bulk mail needs one-click unsubscribe and a visible link to unsubscribe; missing"),
+    fix="Put in one List-Unsubscribe with an https URI at a registered host, 'List-Unsubscribe-Post: "
+    "List-Unsubscribe=One-Click', and in each text a link to unsubscribe that is seen. Ask the operator to register "
+    'the host (unsubscribe_hosts), or to put the two fields in (unsubscribe = "insert").',
+    tells=True,
+)
+def unsubscribe(message: Message, facts: Facts, policy: Policy) -> str | None:
+    """Bulk mail has exactly one List-Unsubscribe with one https URI, at a host of the customer's `unsubscribe_hosts` or
+    at ours with a token that verifies, and exactly one List-Unsubscribe-Post as RFC 8058 has it (R-115); not asked of a
+    customer with `unsubscribe = "insert"`. Each text, plain or HTML, has a link to unsubscribe that is seen (R-128): at
+    a registered host or a domain of the customer's, with words to unsubscribe in or beside it; at a registered host
+    also one that says so in its own URI or begins as List-Unsubscribe does. Seen is what no style hides, on a window
+    and a telephone: display, visibility, opacity, letters under 6 px, contrast under 2:1, places outside the page,
+    boxes without size."""
+    if not facts.bulk:
+        return None
+    missing = [] if facts.customer.unsubscribe == "insert" else list(_fields(message, facts))
+    missing += _texts(message, facts)
+    return ", ".join(dict.fromkeys(missing)) or None
+
+
+def _fields(message: Message, facts: Facts) -> Iterator[str]:
+    """What is missing of the two header fields."""
+    count = len(message.all("list-unsubscribe"))
+    if count != 1:
+        yield f"one List-Unsubscribe ({count})" if count else "List-Unsubscribe"
+    if count:
+        web = [uri for uri in header_uris(message) if uri[:6].lower() in ("http:/", "https:")]
+        address = _address(web[0]) if len(web) == 1 else None
+        if len(web) != 1:
+            yield f"one https URI in List-Unsubscribe ({len(web)})"
+        elif address is None or address.scheme != "https":
+            yield "a valid https URI in List-Unsubscribe"
+        elif web[0] not in facts.own_unsubscribe and address.host not in facts.customer.unsubscribe_hosts:
+            yield f"a registered host in List-Unsubscribe ({address.host} is none)"
+    posts = [field.unfolded.decode("ascii", "replace").lower() for field in message.all("list-unsubscribe-post")]
+    if posts != [_ONE_CLICK]:
+        yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click" if len(posts) < 2 else "one List-Unsubscribe-Post"
+
+
+def _texts(message: Message, facts: Facts) -> Iterator[str]:
+    """In which texts a link that is seen is missing.
+
+    Of alternatives a recipient is shown one, so each needs it; of parts that follow each other one is enough.
+    """
+    header = next((found for uri in header_uris(message) if (found := _address(uri))), None)
+    judged = [[_lacks(part, facts, header) for part in group] for group in _groups(message)]
+    if not judged:
+        yield "a text"
+    elif not any(all(not why for why in group) for group in judged):
+        yield from next(([why for why in group if why] for group in judged), [])
+
+
+def _groups(message: Message) -> list[list["Shown | str | TooMuch"]]:
+    """The texts of a message, read once: HTML as it is shown, plain text as it is, what is beyond a bound as that."""
+    if message.shown_texts is None:
+        message.shown_texts = [[_read(text) for text in group] for group in texts(message)]
+    found: list[list[Shown | str | TooMuch]] = message.shown_texts
+    return found
+
+
+def plain_texts(message: Message) -> list[str]:
+    """All texts of a message, HTML as the text in it."""
+    parts = [part for group in _groups(message) for part in group]
+    return [part.text if isinstance(part, Shown) else part for part in parts if not isinstance(part, TooMuch)]
+
+
+def _read(text: Text) -> "Shown | str | TooMuch":
+    if not text.html:
+        return text.text
+    try:
+        return Shown(text.text)
+    except TooMuch as excess:
+        return excess
+
+
+def _lacks(part: "Shown | str | TooMuch", facts: Facts, header: _Address | None) -> str:
+    """What a text lacks; "" where a link to unsubscribe is seen in it."""
+    if isinstance(part, TooMuch):
+        return f"HTML that can be judged ({part})"
+    if isinstance(part, str):
+        return "" if _in_plain(part, facts, header) else "a link to unsubscribe in text/plain"
+    try:
+        why = ""
+        for width in part.widths:
+            why = why or _in_html(part, width, facts, header)
+    except TooMuch as excess:
+        return f"HTML that can be judged ({excess})"
+    return why
+
+
+def _in_html(shown: Shown, width: int, facts: Facts, header: _Address | None) -> str:
+    why, count = "", 0
+    for link in shown.links_from_the_end:
+        if not _leads(link.href, f"{link.text} {shown.around(link)}" if _may(link, facts) else "", facts, header):
+            continue
+        count += 1
+        why = shown.unseen(link, width)
+        if not why:
+            return ""
+        if count >= MOST_URIS:
+            break
+    return f"a visible link to unsubscribe in text/html ({why})" if why else "a link to unsubscribe in text/html"
+
+
+def _may(link: Link, facts: Facts) -> bool:
+    address = _address(link.href)
+    return address is not None and _known(address, facts)
+
+
+def _in_plain(text: str, facts: Facts, header: _Address | None) -> bool:
+    before, count = "", 0
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        for found in _URI.findall(line):
+            count += 1
+            if _leads(found.rstrip(".,;:!?)]'"), f"{before} {line}", facts, header):
+                return True
+        if count >= MOST_URIS * 10:
+            return False
+        before = line
+    return False
+
+
+def _plain_uris(part: "str | TooMuch") -> list[str]:
+    return [each.rstrip(".,;:!?)]'") for each in _URI.findall(part)[: MOST_URIS * 10]] if isinstance(part, str) else []
+
+
+def _leads(uri: str, said: str, facts: Facts, header: _Address | None) -> bool:
+    """Whether a URI is one to unsubscribe by, with what is said in and beside it."""
+    if uri in facts.own_unsubscribe:
+        return True
+    address = _address(uri)
+    if address is None or not _known(address, facts):
+        return False
+    if _says(said):
+        return True
+    alike = header is not None and header.host == address.host and header.beginning == address.beginning != ""
+    return address.host in facts.customer.unsubscribe_hosts and (alike or _says(uri))
+
+
+def _known(address: _Address, facts: Facts) -> bool:
+    """Whether the host is registered, or in a domain of the customer's."""
+    customer = facts.customer
+    return address.host in customer.unsubscribe_hosts or any(
+        address.host == domain or address.host.endswith(f".{domain}") for domain in customer.domains
+    )
+
+
+def _says(text: str) -> bool:
+    lowered = text.casefold()
+    return any(word in lowered for word in WORDS)
