@@ -142,6 +142,10 @@ class Secrets:
         text = f"postern domain token 1 {customer} {domain}".encode()
         return base64.b32encode(hmac.digest(self.mac_key, text, "sha256")[:20]).decode("ascii").lower()
 
+    def unsubscribe_key(self, number: int) -> bytes:
+        """For tokens that unsubscribe (AES-SIV, 64 octets): 1 to 255 is a year's, 0 marks customers and lists."""
+        return hmac.digest(self.wrapping_secret, b"postern unsubscribe 1 %d" % number, "sha512")
+
     @property
     def trace_key(self) -> bytes:
         """For the ids of our Received fields (HMAC-SHA-256): by it a message that was here before is known again."""

@@ -48,6 +48,7 @@ from gateway.smtp import parameters, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Client, Transaction
+from gateway.unsubscribes import Unsubscribes
 from gateway.visit import Visit
 from gateway.vouching import Vouching
 
@@ -74,6 +75,7 @@ class Pipeline:
         vouching: Vouching,
         clock: Callable[[], datetime],
         trace_key: bytes,
+        unsubscribes: Unsubscribes,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -83,7 +85,7 @@ class Pipeline:
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.vouching, self.clock = budget, metrics, vouching, clock
         self.policy_digest = policy.digest
-        self.trace_key, self.resolver = trace_key, resolver
+        self.trace_key, self.resolver, self.unsubscribes = trace_key, resolver, unsubscribes
         self.house = House(self.own_names, trace_key, directory.holders, directory.looks.view)
 
     @property
