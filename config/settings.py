@@ -54,7 +54,7 @@ class Listener(Frozen):
 
     address: HostPort
     role: Literal["submission", "inbound"] = "submission"
-    """`submission` serves customers; `inbound` takes mail to the operator's postmaster and abuse, and no other."""
+    """`inbound` takes mail to postmaster, abuse and unsubscribe addresses from anybody, and no other."""
     tls: Literal["none", "starttls", "implicit"] = "none"
     cert_file: Path | None = None
     key_file: Path | None = None

@@ -96,7 +96,8 @@ def page(view: View, language: str) -> str:
 def note(what: str, language: str, view: View | None = None) -> str:
     """A page with one thing to say, such as "gone" (a word of `WORDS` that has a `_title`)."""
     words = WORDS[language]
-    return _page(language, words[f"{what}_title"], [words[what]], view=view)
+    left = view is not None and (view.left_all or view.left_list)
+    return _page(language, words[f"{what}_title"], [words[what]], view=view, left=left)
 
 
 def _page(
@@ -136,8 +137,6 @@ def _ground(view: View, language: str) -> str:
     words = WORDS[language]
     if not view.known:
         return words["unknown"]
-    if view.left_list or view.left_all:
-        return words["left_ground"]
     if view.ground is None:
         return words["no_ground"]
     if view.ground.at is None:

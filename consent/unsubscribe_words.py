@@ -42,25 +42,24 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "express_undated": "Your consent is on file.",
         "relationship": "A business or other relationship between you and the sender is on file since {date}.",
         "no_ground": "No consent of yours is on file.",
-        "left_ground": "You have unsubscribed.",
         "unknown": "This cannot be shown at the moment.",
     },
     "fr": {
         "title": "Se désabonner",
-        "ask": "Voulez-vous ne plus recevoir ces messages ?",
+        "ask": "Voulez-vous ne plus recevoir ces messages\u00a0?",
         "from": "Expéditeur",
         "list": "Liste",
         "address": "Adresse postale",
         "contact": "Contact",
         "why": "Pourquoi vous les recevez",
         "everything": "tous ses envois groupés",
-        "leave_list": "Se désabonner de « {list} »",
+        "leave_list": "Se désabonner de «\u00a0{list}\u00a0»",
         "leave_all": "Se désabonner de tous les envois de {sender}",
         "hint": "Un clic suffit. Ni compte ni saisie de votre adresse ne sont nécessaires.",
         "left_title": "Vous êtes désabonné(e)",
-        "left_list": "Vous ne recevrez plus de messages de la liste « {list} » de {sender}.",
+        "left_list": "Vous ne recevrez plus de messages de la liste «\u00a0{list}\u00a0» de {sender}.",
         "left_all": "Vous ne recevrez plus d’envois groupés de {sender}.",
-        "undo": "Annuler : je veux recevoir ces messages",
+        "undo": "Annuler\u00a0: je veux recevoir ces messages",
         "undo_hint": "Vous pouvez annuler ici pendant 24 heures.",
         "undone_title": "Annulé",
         "undone": "Vous recevrez de nouveau ces messages comme avant.",
@@ -81,7 +80,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "relationship": "Une relation commerciale ou autre entre vous et l’expéditeur est enregistrée depuis le "
         "{date}.",
         "no_ground": "Aucun consentement de votre part n’est enregistré.",
-        "left_ground": "Vous vous êtes désabonné(e).",
         "unknown": "Impossible de l’afficher pour le moment.",
     },
     "de": {
@@ -121,7 +119,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "relationship": "Eine geschäftliche oder andere Beziehung zwischen Ihnen und dem Absender ist seit dem {date} "
         "vermerkt.",
         "no_ground": "Es ist keine Einwilligung von Ihnen vermerkt.",
-        "left_ground": "Sie haben sich abgemeldet.",
         "unknown": "Das kann im Augenblick nicht angezeigt werden.",
     },
     "es": {
@@ -159,7 +156,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "express_undated": "Consta su consentimiento.",
         "relationship": "Consta una relación comercial o de otro tipo entre usted y el remitente desde el {date}.",
         "no_ground": "No consta ningún consentimiento suyo.",
-        "left_ground": "Se ha dado de baja.",
         "unknown": "En este momento no se puede mostrar.",
     },
 }
