@@ -4,20 +4,25 @@ import asyncio
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from consent.address import Address
 from consent.database import RegistryDown
-from consent.model import Event, Reason, State
+from consent.decide import decide
+from consent.model import Event, Known, Reason, State, micros
+from consent.standing import build
 from consent.store import ConsentStore
 from consent.unsubscribe import NoToken, Token
 from gateway import unsubscribes as module
 from gateway.app import Gateway
 from gateway.audit.withdrawals import Group, withdrawals
-from gateway.consents import By, Told
+from gateway.consents import By, Stop, Told
 from tests.rig.gateway import CUSTOMERS, Clock, running
 from tests.rig.unsubscribing import token_of
 
@@ -159,3 +164,92 @@ async def test_each_way_to_leave_is_told_once_it_is_durable(tmp_path: Path) -> N
         short = gateway.unsubscribe_tokens.read_mailbox(gateway.unsubscribe_tokens.make_mailbox(token, gateway.clock()))
         assert gateway.unsubscribes.leave_by_mail(short) == 1
         assert told == [("newsletter", "WITHDRAWN")] * 2
+
+
+async def test_what_was_missed_stays_missed_until_it_is_handed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*args: Any, **kwargs: Any) -> Any:
+        raise RegistryDown("away")
+
+    async with running(tmp_path) as (gateway, _, _):
+        opt_in(gateway)
+        with monkeypatch.context() as away:
+            away.setattr(ConsentStore, "append_by_key", down)
+            # The registry comes back, but not yet for the replay.
+            away.setattr(ConsentStore, "restore", down)
+            await leave(gateway, token_of(gateway, BOB.text))
+            for _ in range(3):
+                with pytest.raises(RegistryDown):
+                    await asyncio.to_thread(gateway.restore.look)
+        await asyncio.to_thread(gateway.restore.look)
+        assert reason(gateway) == "WITHDRAWN"
+        # And nothing is replayed that was handed in.
+        assert await asyncio.to_thread(gateway.restore.look) is None
+
+
+ACTS = (
+    "leave list",
+    "leave all",
+    "undo",
+    "other token",
+    "withdraw",
+    "complain",
+    "suppress",
+    "opt in",
+    "an hour",
+    "a day",
+)
+OFTEN = (*ACTS, *("leave list", "leave all", "undo", "undo") * 3)
+
+
+async def test_whatever_else_is_done_an_undo_allows_nothing_that_the_token_had_not_taken(tmp_path: Path) -> None:
+    """Without what was done with the token, all that is allowed after an undo was allowed too."""
+    async with running(tmp_path) as (gateway, _, _):
+        loop, people, undone = asyncio.get_running_loop(), count(), count()
+        acme, consents = gateway.stores.customers.get("acme").customer, gateway.consents
+
+        @settings(max_examples=60, deadline=None)
+        @example(["leave all", "undo"])
+        @example(["leave list", "an hour", "undo", "leave all", "undo", "complain"])
+        @given(st.lists(st.sampled_from(OFTEN), min_size=4, max_size=8))
+        def holds(acts: list[str]) -> None:
+            address = Address.parse(f"reader-{next(people)}@recipient.example")
+            token = token_of(gateway, address.text)
+            told = Told(State.GIVEN, "newsletter", ip="203.0.113.7", source="signup page", notice="signup-3")
+            consents.record(acme, address, told, BY)
+            consents.lists.lower(acme, "newsletter")  # what another's complaint raised
+            for act in acts:
+                later(gateway, seconds=1)
+                if act.startswith("leave") or act == "other token":
+                    used = token_of(gateway, address.text, reference="0" * 26) if act == "other token" else token
+                    left = leave(gateway, used, everything=act == "leave all")
+                    asyncio.run_coroutine_threadsafe(left, loop).result(30)
+                elif act in ("withdraw", "complain"):
+                    consents.withdraw(
+                        acme, address, BY, name="newsletter", reason="complaint" if act == "complain" else ""
+                    )
+                elif act == "suppress":
+                    consents.suppress(acme, Stop(address, Reason.INVALID), BY)
+                elif act == "opt in":
+                    consents.record(acme, address, told, BY)
+                elif act == "undo":
+                    if gateway.unsubscribes.undo(token):
+                        next(undone)
+                        check(address, token)
+                else:
+                    later(gateway, hours=24 if act == "a day" else 1)
+
+        def check(address: Address, token: Token) -> None:
+            later(gateway, seconds=1)
+            history = gateway.stores.consents.history("acme", address)
+            mine = module._origin(token)
+            before = build((each.number, each.event) for each in history if each.event.origin != mine)
+            for name in ("newsletter", "another"):
+                (now,) = consents.check(acme, [address], name)
+                mailing = consents.mailing(acme, consents._list(acme, name), gateway.clock())
+                then = decide(mailing, Known(own=before), consents.profiles, micros(gateway.clock()))
+                assert then.allowed or not now.allowed, (name, then, now)
+
+        await asyncio.to_thread(holds)
+        assert next(undone) > 10, "too few to tell"
