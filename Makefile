@@ -6,7 +6,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := build/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --upgrade
-TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server postgresql chromium
+TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server postgresql chromium \
+	fonts-dejavu-core
 
 # A file's tests stay in one worker, so that what a module starts is started once; in the order of the tree, which has
 # the slowest first. Many wait more than they work, so there are more workers than most machines have cores; WORKERS=0

@@ -53,7 +53,7 @@ class Listener(Frozen):
 
     address: HostPort
     role: Literal["submission", "inbound"] = "submission"
-    """`submission` serves customers; `inbound` takes mail to the operator's postmaster and abuse, and no other."""
+    """`inbound` takes mail to postmaster, abuse and unsubscribe addresses from anybody, and no other."""
     tls: Literal["none", "starttls", "implicit"] = "none"
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -199,8 +199,10 @@ class Http(Frozen):
     """API, metrics and health."""
 
     address: HostPort = "127.0.0.1:8025"
-    public_address: Literal[""] = ""
-    public_url: str = ""
+    public_address: HostPort | Literal[""] = ""
+    """Where the public is served, /u/ and /healthz alone; empty: unsubscribing is served on `address` too."""
+    public_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?)?$")] = ""
+    """What unsubscribe links begin with: https:// and the host name under which a proxy reaches the above."""
     import_bytes: Bytes = 2 * 1024 * 1024 * 1024
     """Octets of one file to import at most."""
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50

@@ -29,6 +29,13 @@ class Histories:
             standings = scan.standings_of(customer, [key])
             return self._histories(scan, standings)[0] if standings else []
 
+    def keys(self, customer: str, prefix: bytes) -> list[bytes]:
+        """The keys of a customer's subjects that begin so; two at most."""
+        # Between the prefix less one bit and the prefix itself there is no key of 33 octets.
+        below = (int.from_bytes(prefix, "big") - 1).to_bytes(len(prefix), "big") + b"\xff" * 33
+        with scanning(self._database) as scan:
+            return [each.key for each in scan.standings((customer, below), 2, customer) if each.key.startswith(prefix)]
+
     def salts(self, customer: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Key -> salt of those on record; empty where it was destroyed."""
         with scanning(self._database) as scan:

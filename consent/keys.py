@@ -146,6 +146,10 @@ class Secrets:
         """What signs requests to a customer's webhook: 32 octets, others for each version (Standard Webhooks)."""
         return hmac.digest(self.mac_key, f"postern webhook secret {version} {customer}".encode(), "sha256")
 
+    def unsubscribe_key(self, number: int) -> bytes:
+        """For tokens that unsubscribe (AES-SIV, 64 octets): 1 to 255 is a year's, 0 marks customers and lists."""
+        return hmac.digest(self.wrapping_secret, b"postern unsubscribe 1 %d" % number, "sha512")
+
     @property
     def trace_key(self) -> bytes:
         """For the ids of our Received fields (HMAC-SHA-256): by it a message that was here before is known again."""

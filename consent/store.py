@@ -151,6 +151,27 @@ class ConsentStore:
         key = self._secrets.subject_octets(address)
         return self._standing(self._lookup.find(customer, [key]), customer, key)
 
+    # -- of a subject whose key is all that is known
+
+    def known_by_key(self, customer: str, key: bytes) -> Known:
+        """The same of a recipient of whom only the key is known: what stands for its domain or its hash is not."""
+        found = self._lookup.find(customer, [key])
+        return Known(own=self._standing(found, customer, key), operator=self._standing(found, ALL, key))
+
+    def keys(self, customer: str, prefix: bytes) -> list[bytes]:
+        """The keys on record at a customer that begin so; two at most."""
+        return self._histories.keys(customer, prefix)
+
+    def history_by_key(self, customer: str, key: bytes) -> list[Recorded]:
+        """All events of one subject at one customer, the oldest first."""
+        return self._histories.of(customer, key)
+
+    def append_by_key(
+        self, customer: str, items: Sequence[tuple[bytes, Event]], *, before_commit: BeforeCommit | None = None
+    ) -> Appended:
+        """Record events of subjects known by key alone, with nothing personal; durable when it returns."""
+        return self.write(self._sealer.bare(customer, items), before_commit=before_commit)
+
     # -- recording
 
     def append(

@@ -96,10 +96,12 @@ def rests_on(event: Event) -> str:
 
 
 def witness(event: Event) -> str:
-    """Who saw it: only a confirmation of our own (E4) and what recipients and operators did here is witnessed."""
+    """Who saw it: only a confirmation of our own (E4), an unsubscribe undone on our page, and what recipients and
+    operators did here is witnessed."""
     if event.imported:
         return f"declared by import{f' (line {event.line})' if event.line else ''}, not witnessed"
-    if event.state is State.CONFIRMED and event.grade >= Grade.E4:
+    undone = event.state is State.CONFIRMED and event.origin.startswith("unsubscribe:")
+    if undone or (event.state is State.CONFIRMED and event.grade >= Grade.E4):
         return "witnessed by this gateway"
     if event.state in (State.GIVEN, State.CONFIRMED, State.REQUESTED, State.RELATED):
         return "declared, not witnessed"

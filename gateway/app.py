@@ -18,6 +18,8 @@ from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
 from consent.database import RegistryError
 from consent.importer import Importer
+from consent.model import Event
+from consent.unsubscribe import Token, Tokens
 from filters import RULES
 from filters.engine import bind
 from gateway.alert_mail import AlertMail
@@ -29,7 +31,7 @@ from gateway.consents import Consents
 from gateway.directory import Directory, own_names
 from gateway.dns import Resolver
 from gateway.evidence import Evidence
-from gateway.http.server import HttpServer
+from gateway.http.server import servers
 from gateway.jobs import Jobs
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
@@ -51,6 +53,7 @@ from gateway.smtp.edge import Edge
 from gateway.stores import Stores
 from gateway.summing import summed
 from gateway.supervisor import Supervisor
+from gateway.unsubscribes import Unsubscribes
 from gateway.usage import Window, windows
 from gateway.vouching import Vouching
 from gateway.webhooks import Webhooks
@@ -101,6 +104,9 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.http_address = ""
+        self.http_addresses: list[str] = []
+        """The API's, and that of the public where it has its own."""
+        self.unsubscribe_tokens = Tokens(self.stores.secrets)
         self.smtp_addresses: list[str] = []
 
     async def start(self) -> None:
@@ -128,6 +134,21 @@ class Gateway:
             self.stores.outbox, self._customer, self._alert_mail.reaches, self.journal.note, self.metrics.alarm
         )
         stack.push_async_callback(self.alerts.close)
+        self.consents = Consents(
+            self.stores,
+            self.journal,
+            self.clock,
+            operator_profile=self.settings.operator.profile,
+            alarm=self.metrics.alarm,
+        )
+        self.unsubscribes = Unsubscribes(
+            self.consents,
+            self.journal,
+            self.unsubscribe_tokens,
+            self.directory,
+            missed=self._missed,
+            left=self._left,
+        )
         if self.supervisor is None:
             await self._start_mail(stack)
         if self.once:
@@ -182,13 +203,6 @@ class Gateway:
             complaints(self.stores),
         )
         stack.callback(self.restore.stop)
-        self.consents = Consents(
-            self.stores,
-            self.journal,
-            self.clock,
-            operator_profile=settings.operator.profile,
-            alarm=self.metrics.alarm,
-        )
         importer = Importer(self.stores.consent_database, self.stores.secrets, self.clock)
         stack.callback(importer.close)
         self.jobs = Jobs(settings, importer, self.metrics.alarm)
@@ -204,9 +218,10 @@ class Gateway:
             self.clock,
         )
         stack.push_async_callback(self.webhooks.close, _LAST_SECONDS)
-        http = HttpServer(self)
-        self.http_address = await http.open()
-        stack.push_async_callback(http.close)
+        for server in servers(self):
+            self.http_addresses.append(await server.open())
+            stack.push_async_callback(server.close)
+        self.http_address = self.http_addresses[0]
 
     def _make_ledger(self) -> Ledger:
         url = self.settings.ledger.url.get_secret_value()
@@ -251,6 +266,7 @@ class Gateway:
             signing=self.signing,
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
+            unsubscribes=self.unsubscribes,
             resolver=self.resolver,
             ledger=self.ledger,
             alerts=self.alerts,
@@ -317,6 +333,14 @@ class Gateway:
         if self.supervisor is None:
             return self.metrics.text()
         return exposition(summed([self.metrics.families(), await self.supervisor.families()]))
+
+    def _missed(self) -> None:
+        """Of what asks for it, HTTP, this process does all that a node does."""
+        self.restore.missed()
+
+    def _left(self, token: Token, event: Event) -> None:
+        """Somebody has left, by whichever way: it is durable. Here the customer is told (R-125)."""
+        self.metrics.unsubscribes.labels(event.reason).inc()
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:

@@ -68,7 +68,7 @@ class Consents:
         self.lists, self.notices, self.parties = ListStore(database), NoticeStore(database), PartyStore(database)
         self.recording = Recording(self.store, journal, alarm)
         self._operator_profile = operator_profile
-        self._profiles = shipped() if profiles is None else profiles
+        self.profiles = shipped() if profiles is None else profiles
         # The same key as for files (consent.import_context): one document is one relationship, however it was told.
         self._reference_key = hmac.digest(stores.secrets.address_secret, b"postern document references 1", "sha256")
 
@@ -303,9 +303,9 @@ class Consents:
         `suspended` None: asked of the registry. A list that nobody has named is taken as it would be.
         """
         moment_of = at or self.clock()
-        mailing = self._mailing(customer, self._list(customer, name), moment_of, suspended)
+        mailing = self.mailing(customer, self._list(customer, name), moment_of, suspended=suspended)
         known = self.store.known(customer.id, addresses)
-        return [decide(mailing, each, self._profiles, micros(moment_of)) for each in known]
+        return [decide(mailing, each, self.profiles, micros(moment_of)) for each in known]
 
     def decisions(
         self, customer: Customer, address: Address, names: Sequence[str], *, suspended: bool | None = None
@@ -318,8 +318,8 @@ class Consents:
         (known,) = self.store.known(customer.id, [address])
         found = []
         for name in names:
-            mailing = self._mailing(customer, lists.get(name) or new_list(customer, name), now, suspended)
-            found.append((name, decide(mailing, known, self._profiles, micros(now))))
+            mailing = self.mailing(customer, lists.get(name) or new_list(customer, name), now, suspended=suspended)
+            found.append((name, decide(mailing, known, self.profiles, micros(now))))
         return found
 
     def for_customer(self, customer: Customer, address: Address, decision: Decision) -> Decision:
@@ -339,18 +339,21 @@ class Consents:
         except UnknownList:
             return new_list(customer, name)
 
-    def _mailing(self, customer: Customer, found: MailingList, now: datetime, suspended: bool | None) -> Mailing:
+    def mailing(
+        self, customer: Customer, found: MailingList | None, now: datetime, *, suspended: bool | None = None
+    ) -> Mailing:
+        """Bulk mail of a list, or of none, as `consent.decide` takes it; `suspended` None: asked of the registry."""
         if suspended is None:
             suspended = self._suspended(customer)
         return Mailing(
             message_class=Class.BULK,
-            party=found.party,
-            list=found.id,
+            party=found.party if found else customer.id,
+            list=found.id if found else None,
             required=Grade[customer.grade_on(moment(micros(now)).date())],
             profiles=customer.profiles or (self._operator_profile,),
-            list_source=found.source,
+            list_source=found.source if found else "",
             stream="suspended" if suspended else "open",
-            list_complaint_at=found.complaint,
+            list_complaint_at=found.complaint if found else None,
         )
 
     def _suspended(self, customer: Customer) -> bool:

@@ -36,6 +36,8 @@ class Desk:
         domains = [domain.lower().rstrip(".") for domain in operator.domains] if self.mailbox else []
         self.home = domains[0] if domains else ""
         """The domain of `<postmaster>` without one; "" when the desk is closed."""
+        self.domains = frozenset(domains)
+        """The operator's, lower-case; empty when the desk is closed."""
         self._addresses = frozenset(f"{name}@{domain}" for domain in domains for name in ("postmaster", "abuse"))
         self._spent: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
         self._inside = 0

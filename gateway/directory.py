@@ -145,6 +145,10 @@ class Directory:
                 if table.get(int(network.network_address), ("",))[0] == customer:
                     del table[int(network.network_address)]
 
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries of all customers as they are now."""
+        return tuple(self._entries.values())
+
     def get(self, customer: str) -> Entry | None:
         """The customer's entry as it is now."""
         return self._entries.get(customer)

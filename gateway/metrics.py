@@ -26,6 +26,9 @@ class Metrics:
         self.outcomes = Counter(
             "postern_outcomes", "What became of forwarded mail", ["outcome"], registry=self.registry
         )
+        self.unsubscribes = Counter(
+            "postern_unsubscribes", "Withdrawals through a token", ["reason"], registry=self.registry
+        )
         self.strangers = Counter(
             "postern_strangers_refused", "Refusals of clients that are no customer", ["reason"], registry=self.registry
         )

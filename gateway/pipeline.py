@@ -64,6 +64,7 @@ from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Budget
 from gateway.smtp.wire import Path
 from gateway.transaction import EMPTY, Transaction
+from gateway.unsubscribes import Unsubscribes
 from gateway.visit import Visit
 from gateway.vouching import Vouching
 
@@ -95,6 +96,7 @@ class Pipeline:
         alerts: Alerts,
         address_key: Callable[[Address], str],
         signals: Signals,
+        unsubscribes: Unsubscribes,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -104,7 +106,7 @@ class Pipeline:
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.vouching, self.signing, self.clock = budget, metrics, vouching, signing, clock
         self.policy_digest = policy.digest
-        self.trace_key, self.resolver = trace_key, resolver
+        self.trace_key, self.resolver, self.unsubscribes = trace_key, resolver, unsubscribes
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.house = House(

@@ -15,7 +15,8 @@ wrongs nobody. Of the lists' own state what a complaint raised comes back with i
 lowered it since.
 
 A withdrawal whose commit failed stands in the audit too, and may come into force by a replay: whoever asked for it was
-told to ask again.
+told to ask again. But an unsubscribe through a token is taken while the registry is away (`gateway.unsubscribes`): the
+next look that reaches the registry hands it in (`missed`).
 """
 
 import asyncio
@@ -98,6 +99,7 @@ class Restore:
         self._anchored: tuple[datetime, int] | None = None
         self._why = ""
         """Why the replay that is yet to be done is needed, beyond being the first."""
+        self._missed = threading.Event()
         self._stop = threading.Event()
         self._logged = float("-inf")
         self.running = True
@@ -123,6 +125,13 @@ class Restore:
             self._fell_back(self._end.number if self._end else 0, last)
         if self.running:
             return self._replay()
+        if self._missed.is_set():
+            self._missed.clear()
+            try:
+                return self._replay()
+            except BaseException:
+                self._missed.set()
+                raise
         self._end = last
         if self._due():
             self._anchor()
@@ -144,6 +153,10 @@ class Restore:
                 if loop.time() - self._logged >= _LOG_EVERY_SECONDS:
                     self._logged = loop.time()
                     self._alarm("restore", str(error))
+
+    def missed(self) -> None:
+        """A withdrawal is about to stand in the audit alone: it is handed in as soon as the registry answers."""
+        self._missed.set()
 
     def stop(self) -> None:
         """Let a replay end after the record it is at; it counts as not done."""

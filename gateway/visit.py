@@ -1,29 +1,39 @@
 """One mail transaction of somebody who may write to the operator only: a stranger, or a suspended customer.
 
+Of the operator's addresses those that unsubscribe (`gateway.leaving`) stand apart: a transaction is for one kind.
+
 Rules about customers do not hold for it. Line ends, sizes and the loop stop do; it is decided on and recorded as any
 transaction is.
 """
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from config.customers import Credential, Customer, Standing
 from consent.address import Address
+from filters.message import Message
 from filters.model import Finding, Outcome, Reply, Verdict
 from gateway import desk
 from gateway.audit import record
-from gateway.audit.errors import JournalFull
-from gateway.client import Client
+from gateway.audit.errors import JournalError, JournalFull
+from gateway.client import Client, Closing
 from gateway.directory import Entry, Identity
-from gateway.smtp import replies
+from gateway.leaving import Leaving
+from gateway.smtp import parameters, refusals, replies
+from gateway.smtp.body import Body
 from gateway.smtp.wire import Path
-from gateway.transaction import Transaction
+from gateway.transaction import EMPTY, Transaction
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
 
+log = logging.getLogger("postern.pipeline")
+
+LEAVING_OK = Reply(250, "2.1.5", "Recipient ok")
 _NOBODY = Identity(
     Entry(Customer.model_construct(id="", name="", domains=()), Standing(), ()),
     Credential.model_construct(username="nobody"),
@@ -50,6 +60,7 @@ class Visit(Transaction):
         self._otherwise = otherwise
         self._refused: Reply | None = None
         self._inside = False
+        self._leaving = Leaving(pipeline.unsubscribes, pipeline.desk)
         self.hop = next(iter(pipeline.hops.values()))  # the operator's mailbox is behind the default one
 
     @property
@@ -61,13 +72,63 @@ class Visit(Transaction):
         """RCPT: postmaster or abuse at a domain of the operator's, or the refusal."""
         if path.address is None or not self._pipeline.desk.serves(path.address):
             self.asked += 1
-            return await self._turn_away(path.address)
+            return self._leave(path, path.address) or await self._turn_away(path.address)
+        if self._leaving:
+            self.asked += 1
+            return replies.TOO_MANY_RECIPIENTS
         if not self._inside:
             if not self._pipeline.desk.enter(self._client.address, self._now):
                 self.asked += 1
                 return replies.DESK_BUSY
             self._inside = True
         return await super().rcpt(path)
+
+    def _leave(self, path: Path, address: Address | None) -> Reply | None:
+        """The reply to an unsubscribe address; None for any other."""
+        short = None if address is None else self._leaving.read(address)
+        if address is None or short is None:
+            return None
+        if self._inside or self._leaving.full:
+            return replies.TOO_MANY_RECIPIENTS
+        offered = self._pipeline.offered(encrypted=self._client.tls is not None)
+        utf8 = "SMTPUTF8" in self._path.parameters
+        wrong = parameters.wrong_in_rcpt(path, offered, self._client.offered, utf8=utf8)
+        if wrong is None:
+            self._leaving.add(short)
+            self.recipients.append(address)
+        return wrong or LEAVING_OK
+
+    async def _finish(self, body: Body) -> tuple[Closing, Mapping[Address, Reply]]:
+        """The end of a message to unsubscribe addresses is here, and of any other at the next hop."""
+        if not self._leaving:
+            return await super()._finish(body)
+        try:
+            async with asyncio.timeout(self._pipeline.limits.decision_timeout):
+                return await self._left(body), {}
+        except TimeoutError:
+            return Closing(replies.TOO_SLOW), {}
+        except JournalError as error:
+            self._pipeline.metrics.alarm("audit", str(error))
+            return Closing(replies.AUDIT_FULL), {}
+        except Exception:
+            log.exception("unsubscribing by mail failed, ref %s", self.reference)
+            return Closing(replies.INTERNAL), {}
+
+    async def _left(self, body: Body) -> Closing:
+        if body.fault == "room":
+            return Closing(replies.NO_ROOM)
+        message = EMPTY if body.fault else Message(body.view())
+        refused = refusals.of_message(body, message, self.size_limit, self._pipeline.policy.message)
+        if refused is None:
+            verdict, reply = await self._leaving.conclude(message, self._path.address)
+        else:
+            verdict, reply = Verdict(Outcome.REJECT, (refused,), refused), refused.reply
+        reply = reply.with_reference(self.reference)
+        await self._pipeline.journal.append(self._decision("data", verdict, reply, body, message))
+        self._pipeline.metrics.decided(verdict)
+        if verdict.outcome is not Outcome.ACCEPT:
+            return Closing(reply)
+        return Closing(reply, lambda told: self._note("accepted", told=told))
 
     async def abandon(self) -> None:
         """It is over, in whatever way."""

@@ -87,7 +87,8 @@ async def serve(
     await gateway.start()
     for address in gateway.smtp_addresses:
         click.echo(f"SMTP listens on {address}")
-    click.echo(f"HTTP listens on {gateway.http_address}")
+    for address in gateway.http_addresses:
+        click.echo(f"HTTP listens on {address}")
     click.echo("ready")
     notify.ready(f"policy {gateway.policy.digest[:12]}")
     watchdog = loop.create_task(notify.watchdog())

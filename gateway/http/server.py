@@ -1,9 +1,9 @@
-"""HTTP: uvicorn on the gateway's own event loop."""
+"""HTTP: uvicorn on the gateway's own event loop, for the API and for the public."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -110,22 +110,27 @@ class _Server(uvicorn.Server):
         yield
 
 
-class HttpServer:
-    """The API's listener: `open`, then `close`."""
+Make = Callable[[], "tuple[ASGIApp, list[Pool]]"]
+"""Makes an application and the threads it uses; in a thread, for that takes a while."""
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
+
+class HttpServer:
+    """A listener with an application: `open`, then `close`."""
+
+    def __init__(self, name: str, address: str, make: Make) -> None:
+        """`name`: that of the setting which holds `address`."""
+        self._name, self._address, self._make = name, address, make
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._app: asyncio.Task[ASGIApp] | None = None
-        self._pool: Pool | None = None
+        self._pools: list[Pool] = []
 
     async def open(self) -> str:
         """Listen; returns the address. Raises ConfigError when it cannot be had."""
-        listener = _listen(self._gateway.settings.http.address)
+        listener = _listen(self._name, self._address)
         # A fifth of the time to the first 220 goes into FastAPI: it is made ready while the rest of the start waits for
         # disk and next hop. Requests that come before wait for it.
-        self._app = asyncio.create_task(self._make_app(), name="http app")
+        self._app = asyncio.create_task(self._make_app(), name=f"{self._name} app")
         config = uvicorn.Config(
             self._serve,
             interface="asgi3",
@@ -154,7 +159,7 @@ class HttpServer:
 
     async def _make_app(self) -> ASGIApp:
         """The application with its threads."""
-        app, self._pool = await asyncio.to_thread(_make_app, self._gateway, asyncio.get_running_loop())
+        app, self._pools = await asyncio.to_thread(self._make)
         return app
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,20 +175,50 @@ class HttpServer:
             await self._task
             assert self._app is not None
             await self._app
-            if self._pool is not None:
-                await self._pool.close()
+            for pool in self._pools:
+                await pool.close()
 
 
-def _make_app(gateway: "Gateway", loop: asyncio.AbstractEventLoop) -> "tuple[ASGIApp, Pool]":
-    """The application and its threads; imported here because that takes the most time."""
+def servers(gateway: "Gateway") -> list[HttpServer]:
+    """The API's listener and, where one is set, that of the public: unsubscribing is else served beside the API."""
+    http, monotonic = gateway.settings.http, asyncio.get_running_loop().time
+    # Imported in their threads, because that takes the most time.
+    if not http.public_address:
+        return [HttpServer("http.address", http.address, lambda: _both(gateway, monotonic))]
+    return [
+        HttpServer("http.address", http.address, lambda: _api(gateway, monotonic)),
+        HttpServer("http.public_address", http.public_address, lambda: _public(gateway, monotonic)),
+    ]
+
+
+def _api(gateway: "Gateway", monotonic: Callable[[], float]) -> "tuple[ASGIApp, list[Pool]]":
     from gateway.http.app import make_app
     from gateway.http.pool import Pool
 
     pool = Pool()
-    return make_app(gateway, pool, loop.time), pool
+    return make_app(gateway, pool, monotonic), [pool]
 
 
-def _listen(address: str) -> socket.socket:
+def _public(gateway: "Gateway", monotonic: Callable[[], float]) -> "tuple[ASGIApp, list[Pool]]":
+    from gateway.http.pool import Pool
+    from gateway.http.unsubscribe import make_app
+
+    # Threads of its own: a flood of questions to the API keeps nobody from leaving.
+    pool = Pool()
+    return make_app(gateway.unsubscribes, pool, monotonic), [pool]
+
+
+def _both(gateway: "Gateway", monotonic: Callable[[], float]) -> "tuple[ASGIApp, list[Pool]]":
+    (api, threads), (public, more) = _api(gateway, monotonic), _public(gateway, monotonic)
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        is_public = scope["type"] == "http" and scope["path"].startswith("/u/")
+        await (public if is_public else api)(scope, receive, send)
+
+    return either, threads + more
+
+
+def _listen(name: str, address: str) -> socket.socket:
     """A listening socket; raises ConfigError."""
     host, port = split_address(address)
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
@@ -195,6 +230,6 @@ def _listen(address: str) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"http.address: cannot listen on {address}: {error.strerror or error}; end what has it, or name another"
+            f"{name}: cannot listen on {address}: {error.strerror or error}; end what has it, or name another"
         ) from None
     return listener

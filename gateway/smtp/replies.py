@@ -93,7 +93,7 @@ AUTH_REQUIRED = Refusal(
 )  # fmt: skip
 RELAY = Refusal(
     "RELAY", "MOD-2.5a", Reply(550, "5.7.1", "Only postmaster and abuse are received here"),
-    "An inbound listener takes mail to the operator's postmaster and abuse addresses and relays nothing.",
+    "An inbound listener takes mail to the operator's postmaster, abuse and unsubscribe addresses and relays nothing.",
     "Customers send through the submission listener, with AUTH.",
 )  # fmt: skip
 SUSPENDED = Refusal(

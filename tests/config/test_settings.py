@@ -158,3 +158,24 @@ def test_what_is_no_resolver_is_refused(servers: tuple[str, ...]) -> None:
 def test_the_systems_resolvers_and_none_are_said_so() -> None:
     assert Dns(servers=("system",)).servers == ("system",)
     assert Dns().servers == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('public_url = "http://unsubscribe.example"', "http.public_url"),
+        ('public_url = "https://unsubscribe.example/path"', "http.public_url"),
+        ('public_url = "unsubscribe.example"', "http.public_url"),
+        ('public_address = "everywhere"', "http.public_address"),
+    ],
+)
+def test_what_links_are_made_of_is_checked(file: Path, line: str, told: str) -> None:
+    name = line.partition(" ")[0]
+    file.write_text("\n".join(line if each.startswith(name) else each for each in DESIGN.splitlines()))
+    with pytest.raises(ConfigError, match=told):
+        load_settings(file)
+
+
+def test_the_public_may_have_a_listener_of_its_own(file: Path) -> None:
+    file.write_text(DESIGN.replace('public_address = ""', 'public_address = "127.0.0.1:8026"'))
+    assert load_settings(file).http.public_address == "127.0.0.1:8026"

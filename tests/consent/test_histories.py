@@ -63,3 +63,13 @@ def test_damage_is_told(database: Database, secrets: Secrets) -> None:
         connection.execute(text("UPDATE events SET body = x'01', sealed = NULL WHERE number = 7"))
     with pytest.raises(RegistryError, match=r"event 7: .*postern consent verify"):
         histories.of("acme", key)
+
+
+def test_the_keys_that_begin_alike(database: Database, secrets: Secrets) -> None:
+    histories = Histories(database, Sealer(secrets))
+    key = secrets.subject_octets(ANN)
+    assert histories.keys("acme", key[:13]) == [key]
+    assert histories.keys("acme", key) == [key]
+    assert len(histories.keys("acme", key[:1])) == 2
+    assert histories.keys("other", key[:13]) == []
+    assert histories.keys("acme", secrets.subject_octets(BOB)[:13]) == []

@@ -254,3 +254,10 @@ def test_keys_of_the_registry_are_derived_and_shown_nowhere(secrets: Secrets) ->
     shown = repr(secrets) + repr(secrets.personal_keys)
     for key in (secrets.chain_key, secrets.trace_key, secrets.personal_keys.secret):
         assert repr(key) not in shown
+
+
+def test_unsubscribe_keys_differ_by_year_and_by_secrets(tmp_path: Path) -> None:
+    one, other = (Secrets.load_or_create(tmp_path / name) for name in ("one.toml", "other.toml"))
+    found = [each.unsubscribe_key(number) for each in (one, other) for number in range(3)]
+    assert len(set(found)) == 6
+    assert {len(key) for key in found} == {64}

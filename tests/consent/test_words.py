@@ -83,6 +83,7 @@ def test_every_grade_of_a_relationship_says_what_it_rests_on(grade: Relationship
 def test_only_a_confirmation_of_our_own_is_called_witnessed() -> None:
     assert witness(event(State.CONFIRMED, 4)) == "witnessed by this gateway"
     assert witness(event(State.CONFIRMED, 3)) == "declared, not witnessed"
+    assert witness(replace(event(State.CONFIRMED, 3), origin="unsubscribe:0123")) == "witnessed by this gateway"
     assert witness(event(State.CONFIRMED, 4, imported=True)) == "declared by import, not witnessed"
     assert witness(event(State.GIVEN, 2, imported=True, line=7)) == "declared by import (line 7), not witnessed"
     assert witness(event(State.GIVEN, 4)) == "declared, not witnessed"

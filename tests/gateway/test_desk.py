@@ -24,6 +24,7 @@ DESK = Operator(domains=("gw.example", "Other.Example"), mailbox="desk@mail.exam
 def test_postmaster_and_abuse_of_the_operators_domains_go_to_the_mailbox(address: str, served: bool) -> None:
     parsed, desk = Address.parse(address), Desk(DESK)
     assert desk.open
+    assert desk.domains == {"gw.example", "other.example"}
     assert desk.serves(parsed) is served
     assert desk.route(parsed).text == ("desk@mail.example" if served else address)
 

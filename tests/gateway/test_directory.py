@@ -192,3 +192,10 @@ def test_the_operators_domains_change_with_its_settings() -> None:
 
 def test_own_names_are_the_host_and_the_operators_domains_in_lower_case() -> None:
     assert own_names("GW1.Example", ["GW.example", "ops.EXAMPLE."]) == {"gw1.example", "gw.example", "ops.example"}
+
+
+def test_all_entries_as_they_are_now() -> None:
+    made = directory(stored("acme"), stored("other"))
+    assert {each.customer.id for each in made.entries()} == {"acme", "other"}
+    made.update([stored("acme", status="suspended")])
+    assert {each.customer.id: each.standing.status for each in made.entries()}["acme"] == "suspended"

@@ -16,6 +16,7 @@ from gateway.app import Gateway
 from gateway.audit.search import Query
 from tests.rig.gateway import PASSWORD, running
 from tests.rig.smtpd import Smtpd
+from tests.rig.unsubscribing import SHOWN
 
 ACME = "/api/v1/customers/acme"
 GENERIC = "email,list_id,event_state,event_time,source_ref,ip,notice_id\n"
@@ -104,6 +105,18 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
                     gateway.stores.tokens.revoke(number, now)
             found.tokens["wrong"] = found.tokens["admin"][:-1] + ("x" if found.tokens["admin"][-1] != "x" else "y")
             found.tokens["garbage"] = "no-token-at-all"
+            yield found
+
+
+@pytest_asyncio.fixture
+async def public(tmp_path: Path) -> AsyncIterator[Api]:
+    """A gateway whose public listener is its own; the client's relative paths go there, `ask` to the API."""
+    settings = {"http": {"address": "127.0.0.1:0", "public_address": "127.0.0.1:0"}}
+    async with running(tmp_path, settings=settings, customers=SHOWN) as (gateway, hop, _):
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_addresses[1]}", timeout=20) as client:
+            found = Api(gateway, hop, client)
+            _, token = gateway.stores.tokens.create("admin", None, gateway.clock())
+            found.tokens["own"] = token
             yield found
 
 

@@ -165,11 +165,11 @@ async def test_an_address_in_use_is_told(tmp_path: Path) -> None:
 
 async def test_an_address_of_another_machine_is_told() -> None:
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1:80: Cannot assign"):
-        server._listen("192.0.2.1:80")
+        server._listen("http.address", "192.0.2.1:80")
 
 
 async def test_ipv6_is_served() -> None:
-    with server._listen("[::1]:0") as listener:
+    with server._listen("http.address", "[::1]:0") as listener:
         assert listener.getsockname()[0] == "::1"
 
 
