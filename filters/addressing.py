@@ -10,6 +10,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from config.policy import Policy
+from filters.declared import declared, discussion
 from filters.likeness import alike, look
 from filters.message import Message
 from filters.model import Action, Facts, Reply, rule
@@ -280,14 +281,9 @@ def _written_domains(value: bytes) -> Iterator[bytes]:
 
 
 def is_bulk(message: Message, facts: Facts) -> bool:
-    """Whether a message is bulk mail by its stream or by its own word (design section 5), and no discussion list's."""
-    posts = message.all("list-post")
-    if posts and posts[0].unfolded.upper() != b"NO":
-        return False
-    if facts.credential.stream == "bulk" or message.all("list-id") or message.all("list-unsubscribe"):
-        return True
-    automatic = any(field.unfolded.lower() != b"no" for field in message.all("auto-submitted"))
-    return not automatic and any(f.unfolded.lower() in (b"bulk", b"list") for f in message.all("precedence"))
+    """Whether a message is bulk mail, by the facts, its stream or its own word, and no discussion list's."""
+    bulk = facts.bulk or facts.credential.stream == "bulk" or declared(message) is not None
+    return bulk and not discussion(message)
 
 
 def _texts(message: Message) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from config.policy import Action, Policy
+from filters.declared import discussion
 from filters.message import Message
 from filters.model import Facts, Reply, rule
 from filters.shown import decoded, text_of
@@ -97,10 +98,7 @@ def second_contact(message: Message, facts: Facts, policy: Policy) -> str | None
 def false_answer(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Bulk mail whose Subject begins with `Re:` or `Fwd:` answers a message that it names in In-Reply-To or References
     (R-135, 15 USC 7704(a)(2)). Discussion lists pass."""
-    posts = message.all("list-post")
-    if not facts.bulk or message.all("in-reply-to") or message.all("references"):
-        return None
-    if posts and posts[0].unfolded.upper() != b"NO":
+    if not facts.bulk or discussion(message) or message.all("in-reply-to") or message.all("references"):
         return None
     subjects = [decoded(text_of(field.unfolded)).strip() for field in message.all("subject")[:1]]
     return "Subject of an answer without In-Reply-To" if subjects and _ANSWER.match(subjects[0]) else None
