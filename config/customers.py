@@ -19,6 +19,7 @@ from config.limits import Amount, Limits
 from config.policy import Action, RuleCode
 from config.webhooks import Webhook
 
+IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """A customer's or list's id: lower-case letters, digits, `-` and `_`, at most 64."""
 
@@ -148,8 +149,8 @@ class Credential(Frozen):
     domains: tuple[Domain, ...] = ()
     """Those of the customer's domains that it may use; none named is all of them."""
     stream: Literal["bulk", "transactional", "auto"] = "auto"
-    """What its mail is. With `bulk` all of it is bulk mail to ADDR-REPLY-TO, whatever the message says of itself; it
-    stands in each decision's record. Nothing else depends on it in this version."""
+    """What its mail is (design section 5): with `bulk` all of it is bulk mail, and the audience is decided at each
+    RCPT; `transactional` is bulk mail where it says so or advertises, `auto` also where it is seen to be."""
     list: Identifier | None = None
     """The list its mail is for, where nothing in the transaction says otherwise."""
     next_hop: str | None = None

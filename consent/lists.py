@@ -35,8 +35,11 @@ SOURCES = ("", "own", "purchased", "rented", "appended", "scraped", "list_broker
 """Where a list's addresses come from, as declared; the last five are no ground for any mail (R-098)."""
 MOST_LISTS = 10_000
 """Lists of one customer."""
+MOST_PATTERNS = 20
+"""Patterns of reverse-paths of one list."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+_PATTERN = re.compile(r"[^\s@*A-Z<>]*\*?[^\s@*A-Z<>]*@[a-z0-9.-]+\Z")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+\Z")
 
 
@@ -53,6 +56,9 @@ class MailingList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Id of the party whose mail it is."""
     list_id: str
     """As in the List-Id field (RFC 2919): dot-separated atoms."""
+    reverse_paths: tuple[str, ...] = ()
+    """Mail whose reverse-path fits one of these is the list's: lower-case mailboxes, one `*` at most in each, such as
+    `bounce-*@news.acme.example`."""
     name: str = ""
     """As people know it."""
     description: str = ""
@@ -91,6 +97,14 @@ class MailingList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         documents.language_tag(noun, self.language)
         if "web" not in self.withdrawal or not set(self.withdrawal) <= set(WITHDRAWAL_METHODS):
             raise DocumentError(f"{noun}: withdrawal must hold 'web', and else any of {', '.join(WITHDRAWAL_METHODS)}")
+        if len(self.reverse_paths) > MOST_PATTERNS:
+            raise DocumentError(f"{noun}: reverse_paths holds more than {MOST_PATTERNS}")
+        for pattern in self.reverse_paths:
+            if len(pattern) > 254 or not _PATTERN.match(pattern):
+                raise DocumentError(
+                    f"{noun}: reverse_paths: {pattern!r} must be a lower-case mailbox with one '*' at most, before the "
+                    "'@', such as 'bounce-*@news.acme.example'"
+                )
         if self.source not in SOURCES:
             raise DocumentError(f"{noun}: source must be one of {', '.join(SOURCES[1:])}")
 
@@ -157,6 +171,9 @@ class ListStore:
             holder = next((each.id for each in known.values() if each.list_id == wanted.list_id), None)
             if holder is not None:
                 raise DocumentError(f"list {wanted.id!r}: list_id {wanted.list_id!r} is that of list {holder!r}")
+            for other in known.values():
+                for pattern in set(wanted.reverse_paths) & set(other.reverse_paths):
+                    raise DocumentError(f"list {wanted.id!r}: reverse_paths: {pattern!r} is that of list {other.id!r}")
             if before is None:
                 _few_enough(connection, customer.id)
             else:

@@ -170,6 +170,14 @@ class Facts:
     """The customer's, by rule code; one that is over exempts from nothing. For the engine: rules do not ask."""
     bulk: bool = False
     """Whether the message is bulk mail (design section 5)."""
+    list: str | None = None
+    """The customer's list that it is sent for; None where nothing says."""
+    party: str = ""
+    """The customer's party that it is sent for."""
+    list_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """List-Id in lower case -> the customer's list."""
+    parties: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Domain in From -> the customer's party that is meant; a domain that none has is of the customer's own."""
     own_unsubscribe: frozenset[str] = frozenset()
     """Of the URIs that `filters.unsubscribe.uris` names, those at the operator's service whose token verified."""
     content: frozenset[str] = frozenset()

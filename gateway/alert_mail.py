@@ -27,6 +27,14 @@ _ANSWER = """\
 450 until there is room again: your server keeps it and tries again.
 Where we have made the limit a hard one the answer is 550, and it comes back to its sender"""
 
+_BULK = """\
+Near-identical mail of this account (cluster {cluster}) has reached {over}.
+
+For 24 hours it is answered 450 where its recipient has neither a consent nor a relationship on file; then 550.
+Record the grounds, and send bulk mail through a credential with stream "bulk". If it is no bulk mail, such as
+receipts or alerts, write to us: we can label it.
+"""
+
 
 class MailFailed(Exception):
     """The next hop did not take it, or it cannot be sent; the text says why."""
@@ -97,6 +105,8 @@ def content(settings: Settings, customer: Customer, dispatch: Dispatch) -> bytes
 
 def words(kind: str, data: dict[str, Any]) -> tuple[str, str]:
     """Subject and text for what has happened."""
+    if kind == "bulk.observed":
+        return "Mail of this account is treated as bulk mail", _BULK.format(**data)
     if kind != "limit.reached":
         return f"Notice: {kind}", "".join(f"{name}: {value}\n" for name, value in data.items())
     window = data["window"].replace("_", " ")

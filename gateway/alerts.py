@@ -30,29 +30,31 @@ _ELSEWHERE = timedelta(minutes=1)
 """How long nothing is asked about what another process has told: its time ends before ours."""
 _AGAIN_SECONDS = 2.0
 _ALARM_EVERY = timedelta(minutes=1)
+_LONG = timedelta(days=400)
+"""For as long as a cluster is known."""
 
 Limit = tuple[str, str, str, str, str]
 """Customer, credential, scope, measure, window."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reached:
-    """A limit of which 90 or 100 % is used."""
+class _News:
+    """What one customer is to be told."""
 
-    limit: Limit
-    level: int
+    event: str
+    """Its type, such as `limit.reached`."""
+    customer: str
+    credential: str | None
     data: dict[str, Any]
-    window: timedelta
+    marks: tuple[str, ...]
+    """By which it is known again: of what is told with it, too."""
+    pause: timedelta
+    """For how long the same is not told again."""
     now: datetime
-
-    @property
-    def levels(self) -> list[int]:
-        """This one, and those below: who is told of 100 per cent needs not be told of 90."""
-        return [each for each in LEVELS if each <= self.level]
 
 
 class Alerts:
-    """For the event loop: `limit` by anybody, `run` once, then `close`."""
+    """For the event loop: `limit` and `observed` by anybody, `run` once, then `close`."""
 
     def __init__(
         self,
@@ -65,8 +67,8 @@ class Alerts:
         """`customer` looks one up in memory; `by_mail` says whether it can be written to; `note` is the journal's."""
         self._outbox, self._customer, self._by_mail = outbox, customer, by_mail
         self._note, self._alarm = note, alarm
-        self._told: OrderedDict[tuple[Limit, int], datetime] = OrderedDict()
-        self._pending: dict[tuple[Limit, int], _Reached] = {}
+        self._told: OrderedDict[str, datetime] = OrderedDict()
+        self._pending: dict[str, _News] = {}
         self._new = asyncio.Event()
         self._alarmed: datetime | None = None
 
@@ -84,18 +86,31 @@ class Alerts:
         if not level:
             return
         length, limit = timedelta(seconds=WINDOWS[window]), (customer, credential or "", scope, measure, window)
-        key = limit, level
-        until = self._told.get(key)
-        if key in self._pending or (until is not None and until > now):
-            return
-        if len(self._pending) >= _PENDING:
-            self._complain(now, f"{_PENDING} alerts wait to be written: more are not told")
-            return
         data = {
             "customer": customer, "credential": credential, "scope": scope, "measure": measure, "window": window,
             "window_seconds": int(length.total_seconds()), "level": level, "used": used, "cap": cap,
         }  # fmt: skip
-        self._pending[key] = _Reached(limit, level, data, length, now)
+        # Who is told of 100 per cent needs not be told of 90.
+        marks = tuple(mark(limit, each) for each in LEVELS if each <= level)
+        self._add(_News("limit.reached", customer, credential, data, marks, length, now))
+
+    def observed(self, customer: str, cluster: str, over: str, now: datetime) -> None:
+        """Near-identical mail of the customer has become bulk mail by its reach: tells it, once for each cluster.
+
+        `over` says over which number it is. Never blocks.
+        """
+        data = {"customer": customer, "cluster": cluster, "over": over}
+        self._add(_News("bulk.observed", customer, None, data, (f"bulk.observed {customer} {cluster}",), _LONG, now))
+
+    def _add(self, news: _News) -> None:
+        key = news.marks[0]
+        until = self._told.get(key)
+        if key in self._pending or (until is not None and until > news.now):
+            return
+        if len(self._pending) >= _PENDING:
+            self._complain(news.now, f"{_PENDING} alerts wait to be written: more are not told")
+            return
+        self._pending[key] = news
         self._new.set()
 
     async def run(self) -> None:
@@ -114,19 +129,18 @@ class Alerts:
     async def _write_all(self) -> bool:
         """Whether nothing was left over."""
         while self._pending:
-            key, reached = next(iter(self._pending.items()))
-            customer = self._customer(reached.limit[0])
-            way = self._way(customer)
-            pause = reached.window if way == "webhook" else max(reached.window, MAIL_PAUSE)
+            key, news = next(iter(self._pending.items()))
+            way = self._way(self._customer(news.customer))
+            pause = news.pause if way == "webhook" else max(news.pause, MAIL_PAUSE)
             try:
-                told = await asyncio.to_thread(self._write, reached, way, reached.now + pause)
+                told = await asyncio.to_thread(self._write, news, way, news.now + pause)
             except RegistryError as error:
-                self._complain(reached.now, f"what customers are told waits for the registry: {error}")
+                self._complain(news.now, f"what customers are told waits for the registry: {error}")
                 return False
             except OutboxFull as error:
-                self._complain(reached.now, str(error))
+                self._complain(news.now, str(error))
                 told = True
-            self._remember(reached, reached.now + (pause if told else min(pause, _ELSEWHERE)))
+            self._remember(news, news.now + (pause if told else min(pause, _ELSEWHERE)))
             del self._pending[key]
         return True
 
@@ -135,25 +149,24 @@ class Alerts:
             return "nobody"
         return "webhook" if customer.webhook else "mail" if self._by_mail(customer) else "nobody"
 
-    def _write(self, reached: _Reached, way: str, until: datetime) -> bool:
+    def _write(self, news: _News, way: str, until: datetime) -> bool:
         """Whether it was not told before, by anybody. Raises RegistryError, OutboxFull."""
-        customer, credential, *_ = reached.limit
         number = self._outbox.add(
-            customer, "limit.reached", reached.data, reached.now,
-            once=[mark(reached.limit, level) for level in reached.levels], until=until, deliver=way != "nobody",
-        )  # fmt: skip
+            news.customer, news.event, news.data, news.now, once=news.marks, until=until, deliver=way != "nobody"
+        )
         if number is None:
             return False
-        details = {name: value for name, value in reached.data.items() if name not in ("customer", "credential")}
+        details = {name: value for name, value in news.data.items() if name not in ("customer", "credential")}
         details |= {"told": way} if way == "nobody" else {"told": way, "dispatch": number}
         with contextlib.suppress(JournalClosed):
-            self._note(Act("gateway", "limit reached", customer, credential or None, details=details))
+            act = news.event.replace(".", " ")
+            self._note(Act("gateway", act, news.customer, news.credential or None, details=details))
         return True
 
-    def _remember(self, reached: _Reached, until: datetime) -> None:
-        for level in reached.levels:
-            self._told[reached.limit, level] = until
-            self._told.move_to_end((reached.limit, level))
+    def _remember(self, news: _News, until: datetime) -> None:
+        for each in news.marks:
+            self._told[each] = until
+            self._told.move_to_end(each)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 

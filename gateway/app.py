@@ -40,6 +40,7 @@ from gateway.nexthop import NextHop
 from gateway.overload import Overload
 from gateway.pipeline import Pipeline
 from gateway.posting import Poster
+from gateway.registry import Registry
 from gateway.repeats import Repeats
 from gateway.restore import TROUBLE, Restore, complaints
 from gateway.rota import Rota
@@ -149,6 +150,8 @@ class Gateway:
             missed=self._missed,
             left=self._left,
         )
+        self.registry = Registry(self.consents, self.metrics.alarm, asyncio.get_running_loop().time)
+        stack.callback(self.registry.close)
         if self.supervisor is None:
             await self._start_mail(stack)
         if self.once:
@@ -267,6 +270,7 @@ class Gateway:
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
             unsubscribes=self.unsubscribes,
+            registry=self.registry,
             resolver=self.resolver,
             ledger=self.ledger,
             alerts=self.alerts,

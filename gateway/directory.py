@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from config.customers import Credential, Customer, Standing
+from config.customers import IDENTIFIER, Credential, Customer, Standing
 from config.policy import Policy
 from config.switch import Exemption, Lock, Overlap
 from consent.customers import StoredCustomer
@@ -44,6 +44,8 @@ class Identity:
     """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
     shown: str | None = field(default=None, repr=False)
     """Of "auth", the hash that the password fitted."""
+    list: str | None = None
+    """The list that it has named behind its username at AUTH: `acme-app+spring`."""
 
     @property
     def lock(self) -> Lock | None:
@@ -160,8 +162,12 @@ class Directory:
         return sum(len(entry.locks) for entry in entries), exempted
 
     def by_username(self, username: str) -> Identity | None:
-        """The identity a username names; its password is not checked here."""
-        return self._identity(self._usernames.get(username.lower()), "auth")
+        """The identity that a username names, and the list behind a `+` in it; its password is not checked here."""
+        name, plus, suffix = username.lower().partition("+")
+        found = self._identity(self._usernames.get(name), "auth")
+        if found is None or not plus:
+            return found
+        return replace(found, list=suffix) if IDENTIFIER.match(suffix) else None
 
     def by_certificate(self, fingerprint: str) -> Identity | None:
         """The identity of who has shown a client certificate: SHA-256 of its DER form, in hexadecimal."""

@@ -7,14 +7,15 @@ Postern has no queue. A client's transaction and the next hop's run in step:
     client                Postern                                  next hop
     MAIL FROM      ->     who is this now; stopped; MAIL rules     (nothing yet)
     RCPT TO        ->     room in the limits is reserved
+                          who refuses all mail, and on a bulk credential who has no ground, is refused
                           opened with the first recipient     ->   MAIL, RCPT
                    <-     the worse of our answer and its     <-   250 / 4xx / 5xx
     DATA, dot      ->     1 bytes: line ends, size, loop (hop 1)
                           2 order: this file (hop 2); room for the message is reserved
-                          3 a view of the bytes (hop 3)
+                          3 a view of the bytes (hop 3); of which class it is; new mail that reaches many is paced
                           4 facts, asked at once (hop 4); signatures are verified where a rule needs it,
                             and the ledger says what the credential sent lately
-                          5 rules, pure (hop 5); signals of theft may lock the credential
+                          5 rules, pure (hop 5); signals of theft may lock the credential; may bulk mail go to them?
                           DKIM-Signature on top of what is sent, where the customer has a key
                           record the decision: durable before anything is forwarded
                           6 DATA, our lines, the bytes        ->   dot
@@ -57,6 +58,7 @@ from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
 from gateway.pacing import Pacing
 from gateway.rationing import Ration
+from gateway.registry import Registry
 from gateway.repeats import Repeats
 from gateway.signals import Signals
 from gateway.signing import Signing
@@ -97,6 +99,7 @@ class Pipeline:
         address_key: Callable[[Address], str],
         signals: Signals,
         unsubscribes: Unsubscribes,
+        registry: Registry,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -109,6 +112,7 @@ class Pipeline:
         self.trace_key, self.resolver, self.unsubscribes = trace_key, resolver, unsubscribes
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
+        self.registry = registry
         self.house = House(
             self.own_names, trace_key, directory.holders, directory.looks.view, shipped(), operator.profile
         )
@@ -147,6 +151,12 @@ class Pipeline:
         credential = limit.name if limit.scope == "credential" else None
         scope = f"stream {limit.name}" if limit.scope == "stream" else limit.scope
         self.alerts.limit(customer, credential, scope, limit.measure, cap.window, used, cap.most, self.clock())
+
+    def observed(self, customer: str, cluster: str, over: str, now: datetime) -> None:
+        """A cluster of near-identical mail has become bulk mail by its reach: those who can do something are told."""
+        self.labels.note_observed(customer, cluster, now)
+        self.alerts.observed(customer, cluster, over, now)
+        self.metrics.alarm("bulk", f"customer {customer}: undeclared bulk mail, cluster {cluster}: {over}")
 
     async def begin(self, client: Client, identity: Identity, path: Path) -> Transaction | Reply:
         """MAIL: a transaction, or the reply that refuses it (recorded where it is a decision)."""

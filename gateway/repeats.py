@@ -10,15 +10,23 @@ on their way, and the repeat is put off.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from hashlib import sha256
 
+from consent.address import Address
 from consent.database import RegistryError
 from consent.repeats import Repeat, RepeatStore
 
 log = logging.getLogger("postern.repeats")
 
 KEPT = timedelta(days=5)
+
+
+def digest_of(reverse_path: Address | None, recipients: Iterable[Address], sha256_of_body: str) -> bytes:
+    """What makes a repeat: reverse-path, recipients and bytes, all the same."""
+    envelope = [reverse_path.text if reverse_path else "", *sorted(each.text for each in recipients), sha256_of_body]
+    return sha256("\0".join(envelope).encode("utf-8", "surrogateescape")).digest()
 
 
 class Repeats:

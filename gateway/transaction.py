@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
@@ -18,14 +17,18 @@ from filters.engine import evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
 from gateway import facts, prdr, transform
+from gateway.audience import Audience
 from gateway.audit import record
 from gateway.audit.errors import JournalFull
 from gateway.audit.record import without_local_parts
+from gateway.classing import Classing
 from gateway.client import Client, Closing
 from gateway.directory import Identity
 from gateway.logbook import Page
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
+from gateway.registry import RegistryAway
+from gateway.repeats import digest_of
 from gateway.signing import SigningFailed
 from gateway.smtp import parameters, refusals, replies
 from gateway.smtp.body import Body, Wire
@@ -39,8 +42,6 @@ log = logging.getLogger("postern.pipeline")
 
 EMPTY = Message(b"")
 """The message while there is none."""
-_DISPENSABLE = {"SIZE": "SIZE", "BODY": "8BITMIME"}
-"""MAIL parameters that are left out where the next hop does not offer their extension: nothing is lost with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ class Transaction:
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._ration = pipeline.ration(identity, client.address, path.address)
-        self._transcript = Transcript(pipeline, client, identity, path.address, self.reference)
+        self._audience = Audience(pipeline, identity, path.address)
+        self._classing = Classing(pipeline)
+        self._transcript = Transcript(pipeline, client, identity, path.address, self.reference, self._audience)
         self._watched = pipeline.signals.transaction(client.address)
         self._page = Page(pipeline.logbook, identity.entry.customer.id, self.reference)
         self._recording = False
@@ -120,9 +123,13 @@ class Transaction:
             short = await self._ration.recipient(address)
             if short is not None:
                 return await self._limited("rcpt", short, address)
+            barred = await self._audience.rcpt(address, self._pipeline.clock())
+            if barred is not None:
+                self._ration.withdraw()
+                return await self._barred(barred, address)
         if self._onward is None:
             self._onward = self._open()
-        written = [_written(*each) for each in path.parameters.items()]
+        written = [parameters.written(*each) for each in path.parameters.items()]
         reply = await self._onward.rcpt(desk.route(address).text, written)
         if reply.positive:
             self.recipients.append(address)
@@ -138,6 +145,7 @@ class Transaction:
     async def abandon(self) -> None:
         """RSET, a new EHLO, or the client is gone before its final dot; or all is done."""
         self._ration.release()
+        self._classing.release()
         for found, addresses in self._page.rest():
             reply = found.reply.with_reference(self.reference)
             self._pipeline.journal.note(self._decision("rcpt", refusals.verdict(found), reply, recipients=addresses))
@@ -177,6 +185,8 @@ class Transaction:
                 self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
             return Closing(replies.TOO_SLOW), refused
+        except RegistryAway:
+            return Closing(replies.REGISTRY_AWAY), refused
         except SigningFailed as error:
             self._pipeline.metrics.alarm("signing", str(error))
             return Closing(replies.NOT_SIGNED), refused
@@ -199,28 +209,16 @@ class Transaction:
             return _Decided(replies.CREDENTIAL_CHANGED)
         message = EMPTY if body.fault else Message(body.view())
         refused, known = self._edge_refusal(body, message, current), self.facts()
-        if not refused and not self._only_to_desk and not self._repeated(body):
-            # Before the rules are asked: who is at a limit costs others nothing.
-            short = await self._ration.message(self._charged, body.size)
-            if short:
-                return _Decided(await self._limited("data", short, body=body, message=message))
         if refused:
             verdict = refusals.verdict(refused)
             if refused.code == replies.HEADER_SIZE.code:
                 message = EMPTY  # reading its fields for the record is what the bound is there to prevent
         else:
-            rules = () if self._only_to_desk else self._identity.entry.rules
-            known = await facts.with_domains(known, message, pipeline.resolver if rules else None)
-            known = await pipeline.vouching.complete(known, message, rules)
-            known = pipeline.signing.complete(known, message)
-            known = await self._watched.complete(known, message, rules)
-            self._signed = known.signatures
-            verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
-            verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed))
-            if verdict.outcome is Outcome.ACCEPT:
-                full = await self._ration.deliveries(self._charged, body.size)
-                verdict = replace(verdict, refused={**full, **verdict.refused})
-            verdict = prdr.with_refused(verdict, self.recipients, prdr="PRDR" in self._path.parameters)
+            # Before the rules are asked: who is at a limit costs others nothing.
+            short = None if self._only_to_desk else await self._short(known, body, message)
+            if short:
+                return _Decided(await self._limited("data", short, body=body, message=message))
+            known, verdict = await self._judged(known, body, message)
         pipeline.metrics.decided(verdict)
         if verdict.outcome is not Outcome.ACCEPT:
             reply = _reply_for(verdict).with_reference(self.reference)
@@ -236,6 +234,32 @@ class Transaction:
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
         return _Decided(accepted, change, self._replies_of(verdict))
+
+    async def _short(self, known: Facts, body: Body, message: Message) -> Finding | None:
+        """What has no room: the message in the limits, or in the pace of mail that is new and reaches many."""
+        repeated = self._repeated(body)
+        short = None if repeated else await self._ration.message(self._charged, body.size)
+        return short or await self._classing.of(known, message, paced=not repeated)
+
+    async def _judged(self, known: Facts, body: Body, message: Message) -> tuple[Facts, Verdict]:
+        """All that the rules may know, and what they and the registry say."""
+        pipeline, classed = self._pipeline, self._classing.found
+        rules = () if self._only_to_desk else self._identity.entry.rules
+        if classed is not None:
+            known = await self._audience.addressed(known, message, classed)
+        known = await facts.with_domains(known, message, pipeline.resolver if rules else None)
+        known = await pipeline.vouching.complete(known, message, rules)
+        known = pipeline.signing.complete(known, message)
+        known = await self._watched.complete(known, message, rules)
+        self._signed = known.signatures
+        verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
+        if classed is not None:
+            verdict = await self._audience.judged(verdict, known, classed, self._charged)
+        verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed, *self._audience.observed))
+        if verdict.outcome is Outcome.ACCEPT:
+            full = await self._ration.deliveries(self._charged, body.size)
+            verdict = replace(verdict, refused={**full, **verdict.refused})
+        return known, prdr.with_refused(verdict, self.recipients, prdr="PRDR" in self._path.parameters)
 
     async def _change(self, known: Facts, message: Message) -> transform.Change:
         """How the message is sent on; raises SigningFailed."""
@@ -340,6 +364,7 @@ class Transaction:
         finally:
             outcome = outcome or ("unknown" if onward.dot_sent else "deferred")
             self._ration.ended(outcome)
+            self._classing.ended(customer, outcome, {self._pipeline.address_key(each) for each in self._charged})
             self._watched.ended(outcome, self._charged)
         reply = delivery.reply.with_reference(self.reference)
         if delivery.outcome == "accepted":
@@ -387,22 +412,13 @@ class Transaction:
 
     def _open(self) -> HopTransaction:
         assert self.hop is not None
-        offered = self.hop.offer.extensions
-        passed = [
-            _written(key, value)
-            for key, value in self._path.parameters.items()
-            if key not in ("AUTH", "PRDR") and (key not in _DISPENSABLE or _DISPENSABLE[key] in offered)
-        ]
-        if "AUTH" in self._path.parameters and self.hop.authenticates:
-            passed.append("AUTH=<>")
+        passed = parameters.passed_on(self._path, self.hop.offer.extensions, authenticates=self.hop.authenticates)
         return self.hop.transaction(
             self._identity.entry.customer.id, self._path.address.text if self._path.address else "", passed
         )
 
     def _digest(self, body: Body) -> bytes:
-        """What makes a repeat: reverse-path, recipients and bytes, all the same."""
-        envelope = [self._path.address.text if self._path.address else "", *sorted(r.text for r in self.recipients)]
-        return sha256("\0".join([*envelope, body.sha256]).encode("utf-8", "surrogateescape")).digest()
+        return digest_of(self._path.address, self.recipients, body.sha256)
 
     async def _limited(
         self, phase: str, found: Finding, address: Address | None = None, body: Body | None = None,
@@ -420,6 +436,15 @@ class Transaction:
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(pipeline.pacing.wait(self._identity.entry.customer.id, now))
         return reply
+
+    async def _barred(self, found: Finding | Reply, address: Address) -> Reply:
+        """Record that a recipient may not be written to, and the reply for it."""
+        if isinstance(found, Reply):
+            return found
+        verdict = refusals.verdict(found)
+        self._pipeline.metrics.decided(verdict)
+        reply = found.reply.with_reference(self.reference)
+        return await self._recorded(self._decision("rcpt", verdict, reply, recipients=(address,)), reply)
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
         """Record the next hop's refusal of one recipient, and the reply for it."""
@@ -447,15 +472,12 @@ class Transaction:
         recipients: Sequence[Address] | None = None,
     ) -> record.Decision:
         to = self.recipients if recipients is None else recipients
-        return self._transcript.decision(phase, verdict, reply, to, body, message, change, self._signed)
+        classed = self._classing.found
+        return self._transcript.decision(phase, verdict, reply, to, body, message, change, self._signed, classed)
 
 
 def _reply_for(verdict: Verdict) -> Reply:
     return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
-
-
-def _written(keyword: str, value: str) -> str:
-    return f"{keyword}={value}" if value else keyword
 
 
 def _first(hops: Mapping[str, NextHop]) -> str:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from consent.address import Address
 from filters.message import Message
 from filters.model import Reply, Verdict, Verified
+from gateway.audience import Audience
 from gateway.audit import record
 from gateway.audit.record import without_local_parts
+from gateway.classing import Classed
 from gateway.client import Client
 from gateway.directory import Identity
 from gateway.smtp.body import Body
@@ -28,6 +30,7 @@ class Transcript:
     identity: Identity
     reverse_path: Address | None
     reference: str
+    audience: Audience
 
     def decision(
         self,
@@ -39,12 +42,15 @@ class Transcript:
         message: Message,
         change: Change | None,
         signatures: Sequence[Verified] | None,
+        classed: Classed | None,
     ) -> record.Decision:
         """The record of a verdict; `body` and `change` are None, and `message` empty, where there are none yet.
 
-        `signatures` are those that stood in the message and were verified; None where that was not asked.
+        `signatures` are those that stood in the message and were verified, `classed` what the message was found to be;
+        None where that was not asked.
         """
         client, entry, pipeline = self.client, self.identity.entry, self.pipeline
+        grounds = self.audience.record(recipients)
         return record.Decision(
             reference=self.reference,
             customer=entry.customer.id,
@@ -68,6 +74,11 @@ class Transcript:
             clauses=tuple(sorted({finding.clause for finding in verdict.findings})),
             modifications=change.modifications if change else (),
             signatures=None if signatures is None else [record.of_signature(each) for each in signatures],
+            message_class=classed.message_class.value if classed else None,
+            basis=classed.basis if classed else None,
+            cluster=(classed.cluster if classed else "") or None,
+            mailing=self.audience.mailing if any(grounds) else None,
+            grounds=grounds if any(grounds) else (),
             policy=pipeline.policy_digest,
             version=pipeline.version,
             profile=",".join(entry.customer.profiles) or pipeline.profile,

@@ -144,6 +144,19 @@ class Decision(Kind):
     """Of the DKIM signatures that stood in the message those that were verified, each with `number` (from the top),
     `domain` (its `d=`), `result` and `why`; None where no rule asked."""
 
+    message_class: str | None = None
+    """`C0` to `C5` (`consent.mailing.Class`); None where it was not found out."""
+    basis: str | None = None
+    """Why it is of that class."""
+    cluster: str | None = None
+    """Of near-identical mail; None where that was not asked, or the message says too little."""
+    mailing: Mapping[str, Any] | None = None
+    """What the recipients were decided about: `list`, `party`, `required` grade, `profiles`, `list_source`,
+    `list_complaint_at`, `class` and `at`, both times in microseconds since 1970; None where nobody was."""
+    grounds: Sequence[Mapping[str, Any] | None] = ()
+    """Of each recipient, in order: `ground`, `event` (its number in the registry) and `grade`, or `refused`, a reason
+    code, and `reasons`; None where it was not decided. Empty where none was."""
+
     def __post_init__(self) -> None:
         if self.phase not in PHASES or self.verdict not in VERDICTS:
             raise ValueError(f"no such phase or verdict: {self.phase!r}, {self.verdict!r}")
@@ -189,6 +202,11 @@ class Decision(Kind):
             "clauses": list(self.clauses),
             "modifications": list(self.modifications),
             "signatures": None if self.signatures is None else [dict(each) for each in self.signatures],
+            "class": self.message_class,
+            "basis": self.basis,
+            "cluster": self.cluster,
+            "mailing": None if self.mailing is None else dict(self.mailing),
+            "grounds": [None if each is None else dict(each) for each in self.grounds],
             "policy": self.policy,
             "version": self.version,
             "profile": self.profile,

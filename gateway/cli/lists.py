@@ -78,6 +78,13 @@ def show_(name: str, customer: str, settings: Settings, as_json: bool) -> None:
 @customer_option
 @click.option("--party", metavar="ID", help="Whose list it is; only of a new one. Else the customer's own party.")
 @click.option("--list-id", metavar="ID", help="As in the List-Id field. Else LIST.<first domain of the customer>.")
+@click.option(
+    "--reverse-path",
+    "reverse_paths",
+    multiple=True,
+    metavar="PATTERN",
+    help="Mail from this reverse-path is the list's, such as 'bounce-*@news.acme.example'; give it once for each.",
+)
 @click.option("--name", "title", metavar="TEXT", help="As people know it.")
 @click.option("--description", metavar="TEXT", help="What is sent.")
 @click.option("--language", metavar="TAG", help="BCP 47, such as en or pt-BR.")
@@ -118,6 +125,7 @@ def add(name: str, customer: str, party: str | None, settings: Settings, **given
         done = "added"
     given["name"] = given.pop("title")
     given["withdrawal"] = tuple(dict.fromkeys(("web", *given["withdrawal"]))) if given["withdrawal"] else None
+    given["reverse_paths"] = given["reverse_paths"] or None
     said = {key: value for key, value in given.items() if value is not None}
     wanted = replace(wanted, **said)
     if not lists.put(known, wanted):

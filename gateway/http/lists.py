@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from config.customers import Customer
 from consent.imports.grades import banned
-from consent.lists import Basis, MailingList, Purpose, UnknownList, new_list
+from consent.lists import MOST_PATTERNS, Basis, MailingList, Purpose, UnknownList, new_list
 from consent.model import micros, moment
 from consent.tokens import Role, Token
 from gateway.consents import By, ConsentRefused
@@ -18,6 +18,7 @@ from gateway.http.context import READERS, WRITERS, Asked, Context, by
 from gateway.http.fields import Identifier, Language, Short, Words
 
 Source = Literal["own", "purchased", "rented", "appended", "scraped", "list_broker"]
+Pattern = Annotated[str, StringConstraints(max_length=254)]
 Way = Literal["one_click", "web", "mailto", "reply", "portal"]
 
 
@@ -29,6 +30,11 @@ class ListFacts(BaseModel):
     party: Identifier | None = Field(None, description="Of a new list; the customer's own party when absent.")
     list_id: Annotated[str, StringConstraints(max_length=255)] | None = Field(
         None, description="As in the List-Id field (RFC 2919).", examples=["newsletter.acme.example"]
+    )
+    reverse_paths: Annotated[tuple[Pattern, ...], Field(max_length=MOST_PATTERNS)] | None = Field(
+        None,
+        description="Mail whose reverse-path fits one of these is the list's; one '*' at most in each.",
+        examples=[["bounce-*@news.acme.example"]],
     )
     name: Short | None = Field(None, examples=["The Acme newsletter"])
     description: Annotated[str, StringConstraints(max_length=2000)] | None = None
@@ -53,6 +59,7 @@ class ListShown(BaseModel):
     id: str = Field(examples=["newsletter"])
     party: str = Field(examples=["acme"])
     list_id: str = Field(examples=["newsletter.acme.example"])
+    reverse_paths: tuple[str, ...]
     name: str
     description: str
     language: str

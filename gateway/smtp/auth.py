@@ -78,7 +78,8 @@ class Authenticator:
         identity = self._directory.by_username(username)
         held = identity.password_hashes(self._clock()) if identity else ()
         digest = hmac.digest(self._key, f"{username}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
-        attempt = Attempt(peer, username)
+        # The list behind the name is no other account: guesses count together.
+        attempt = Attempt(peer, username.partition("+")[0])
         guess = (digest, held, attempt.address)
         while not (fitted := self._remembered(digest, held)):
             same = self._under_way.get(guess)

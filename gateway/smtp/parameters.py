@@ -5,7 +5,7 @@ malformed is refused here, where the client learns of it: the next hop would bla
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from filters.model import Reply
 from gateway.smtp import replies
@@ -13,6 +13,8 @@ from gateway.smtp.wire import Path
 
 PASSED_THROUGH = ("8BITMIME", "SMTPUTF8", "DSN")
 """EHLO keywords that are offered when the next hop offers them: what comes with them is passed on."""
+_DISPENSABLE = {"SIZE": "SIZE", "BODY": "8BITMIME"}
+"""MAIL parameters that are left out where the next hop does not offer their extension: nothing is lost with them."""
 
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+\Z")
 _ENCODED = re.compile(r"\+([0-9A-F]{2})")
@@ -99,3 +101,21 @@ def _wrong(
         if not right(value):
             return replies.syntax(text)
     return None
+
+
+def written(keyword: str, value: str) -> str:
+    """A parameter as a command has it."""
+    return f"{keyword}={value}" if value else keyword
+
+
+def passed_on(path: Path, offered: Collection[str], *, authenticates: bool) -> list[str]:
+    """The parameters of MAIL as the next hop gets them, which offers these extensions.
+
+    Whom the client names as the author it has authenticated is its word alone (RFC 4954 section 5).
+    """
+    passed = [
+        written(key, value)
+        for key, value in path.parameters.items()
+        if key not in ("AUTH", "PRDR") and (key not in _DISPENSABLE or _DISPENSABLE[key] in offered)
+    ]
+    return [*passed, "AUTH=<>"] if "AUTH" in path.parameters and authenticates else passed

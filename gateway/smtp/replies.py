@@ -64,6 +64,7 @@ UTF8_SENDER = Reply(550, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 UTF8_RECIPIENT = Reply(553, "5.6.7", "Non-ASCII address needs SMTPUTF8")
 PARAMETER_UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not offered")
 OFFER_CHANGED = Reply(451, "4.4.0", "The next hop does not take this parameter at present; try again later")
+REGISTRY_AWAY = Reply(451, "4.3.0", "Consents cannot be looked up at present; try again later")
 CREDENTIAL_CHANGED = Reply(450, "4.7.0", "Credential was changed; reconnect and authenticate again")
 
 DESK_BUSY = Reply(450, "4.7.0", "Too many messages to the operator for now; try again later")
@@ -183,9 +184,34 @@ FLOOD_DOMAIN = Refusal(
     "One domain gets no more than so many messages from all customers together.",
     "Leave it in the queue: it passes when there is room.",
 )  # fmt: skip
+SLOW_START = Refusal(
+    "SLOW-START", "MOD-2.1a", Reply(450, "4.7.28", "Near-identical mail to many recipients is paced"),
+    "Mail that is new and reaches many is paced on a credential that has not said what it sends: so many recipients in "
+    "ten minutes, twice as many in each further hour (R-074).",
+    "Leave it in the queue: it passes bit by bit. Send bulk mail through a credential with stream = \"bulk\".",
+)  # fmt: skip
+UNDECLARED_BULK = Refusal(
+    "UNDECLARED-BULK", "MOD-2.1a",
+    Reply(450, "4.7.28", "This mail reaches many: it is bulk mail, and the recipient has no ground on file"),
+    "Near-identical mail that has reached more recipients than the observed-bulk numbers needs grounds (R-072). For the "
+    "first 24 hours the others wait, while operator and customer are told; then each is refused for its own reason.",
+    "Record the consents, or ask the operator to label this mail as transactional if it is.",
+)  # fmt: skip
+CONFIRMATION_ONE = Refusal(
+    "CONFIRMATION-ONE", "MOD-2.1h", Reply(550, "5.7.1", "A confirmation mail has one recipient"),
+    "A mail that asks to confirm an opt-in goes to the one person who asked (R-091).",
+    "Send each confirmation mail in a transaction of its own.",
+)  # fmt: skip
+AUDIENCE_CHANGED = Refusal(
+    "AUDIENCE-CHANGED", "MOD-2.1k",
+    Reply(451, "4.7.1", "A recipient may no longer be written to; try again and its RCPT is refused"),
+    "Somebody withdrew between RCPT and the final dot: this message reaches nobody, and the next leaves them out.",
+    "Leave it in the queue: the retry is refused for that recipient alone.",
+)  # fmt: skip
 REFUSALS = (
     AUTH_REQUIRED, RELAY, SUSPENDED, LOCKED, BARE_LINE_END, NUL, SIZE, HEADER_SIZE, FOLDED_START, EIGHT_BIT, LOOP,
-    MIME_BOUNDS, QUOTA, QUOTA_HARD, QUOTA_REPORTS, QUOTA_GATEWAY, FLOOD_RECIPIENT, FLOOD_DOMAIN, NEXT_HOP,
+    MIME_BOUNDS, QUOTA, QUOTA_HARD, QUOTA_REPORTS, QUOTA_GATEWAY, FLOOD_RECIPIENT, FLOOD_DOMAIN, SLOW_START,
+    UNDECLARED_BULK, CONFIRMATION_ONE, AUDIENCE_CHANGED, NEXT_HOP,
 )  # fmt: skip
 
 BODY_FAULTS = {"bare CR": BARE_LINE_END, "bare LF": BARE_LINE_END, "NUL": NUL, "size": SIZE}

@@ -1,0 +1,213 @@
+"""Audience: to whom the mail of one transaction may go, and on what ground (design section 5; R-100 to R-110).
+
+On a `bulk` credential it is decided at each RCPT, so that who has no ground gets a 550 of their own, and again at the
+final dot: who withdrew in between makes the message 451, and its retry is refused at RCPT. On the others the class is
+known at the final dot only; at RCPT a person who refuses all mail of the customer is refused whatever it is.
+
+A registry that is away puts bulk mail off. Other mail passes then: a stop of all mail is rare, and a mail server that
+cannot write to anybody is not what its person asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from consent.address import Address
+from consent.decide import Decision, decide
+from consent.mailing import Class, Mailing
+from consent.model import Known, micros
+from consent.refusals import refusal
+from filters import lists
+from filters.message import Message
+from filters.model import Action, Facts, Finding, Outcome, Reply, Verdict
+from gateway.classing import Classed
+from gateway.directory import Identity
+from gateway.registry import Registry, RegistryAway, Roll
+from gateway.smtp import replies
+
+if TYPE_CHECKING:
+    from gateway.pipeline import Pipeline
+
+MOST_LISTS = 50
+"""Lists of a customer that are tried at RCPT where nothing but the List-Id will say which it is."""
+_CLAUSES = {
+    "WITHDRAWN": "MOD-2.1k",
+    "COMPLAINT": "MOD-2.1k",
+    "SUPPRESSED": "MOD-2.1k",
+    "ALL-MAIL-STOP": "MOD-2.1k",
+    "SCOPE": "MOD-2.1g",
+    "NO-REQUEST": "MOD-2.1h",
+    "CONFIRMATION-LIMIT": "MOD-2.1b",
+}
+"""By reason; all others are refused for want of a ground (MOD-2.1h)."""
+_STOPS = frozenset(("WITHDRAWN", "COMPLAINT", "SUPPRESSED", "ALL-MAIL-STOP", "PROVIDER-BLOCK", "RCPT-INVALID"))
+"""Reasons that time does not mend: nobody is put off for them."""
+_CLASSES = {"bulk": Class.BULK, "transactional": Class.TRANSACTIONAL}
+
+
+@dataclass(slots=True)
+class Audience:
+    """Of one transaction."""
+
+    pipeline: "Pipeline"
+    identity: Identity
+    reverse_path: Address | None
+    mailing: Mapping[str, Any] | None = None
+    """The last mailing that was decided about, for the record."""
+    decisions: dict[Address, Decision] = field(default_factory=dict)
+    """The last decision about each recipient."""
+    _roll: Roll | None = None
+    _observed: dict[tuple[str, str], Finding] = field(default_factory=dict)
+
+    @property
+    def observed(self) -> tuple[Finding, ...]:
+        """What would have been refused, where all is only observed."""
+        return tuple(self._observed.values())
+
+    @property
+    def _registry(self) -> Registry:
+        return self.pipeline.registry
+
+    @property
+    def _bulk(self) -> bool:
+        """Whether all of it is bulk mail. A report is none, and what has no reverse-path may be one."""
+        return self.identity.credential.stream == "bulk" and self.reverse_path is not None
+
+    async def rcpt(self, address: Address, now: datetime) -> Finding | Reply | None:
+        """What refuses this recipient at its RCPT; a Reply where that is our own fault, and no decision."""
+        customer = self.identity.entry.customer
+        try:
+            if self._bulk and self._roll is None:
+                self._roll = await self._registry.roll(customer)
+            (known,) = await self._registry.known(customer, [address])
+        except RegistryAway:
+            return replies.REGISTRY_AWAY if self._bulk else None
+        if not self._bulk:
+            kind = _CLASSES.get(self.identity.credential.stream, Class.PERSONAL)
+            return self._ruled(address, self._of(None, kind, now), known, now, bulk=False)
+        assert self._roll is not None
+        name = self._named(self._roll)
+        mailing = self._of(name, Class.BULK, now)
+        if name is None and not self._decided(mailing, known, now).allowed and self._some_list(known, now):
+            return None
+        return self._ruled(address, mailing, known, now, bulk=True)
+
+    def _named(self, roll: Roll) -> str | None:
+        """The list that the transaction is for, as far as the message need not be read."""
+        return self.identity.list or roll.by_reverse_path(self.reverse_path) or self.identity.credential.list
+
+    def _some_list(self, known: Known, now: datetime) -> bool:
+        """Whether the recipient may have mail of some list of the customer's: the List-Id will say of which it is."""
+        assert self._roll is not None
+        if len(self._roll.lists) > MOST_LISTS:
+            return True
+        return any(self._decided(self._of(each, Class.BULK, now), known, now).allowed for each in self._roll.lists)
+
+    async def addressed(self, facts: Facts, message: Message, classed: Classed) -> Facts:
+        """The facts with the list and the party that a bulk message is sent for; raises RegistryAway."""
+        if classed.message_class is not Class.BULK:
+            return facts
+        self._roll = roll = await self._registry.roll(facts.customer)
+        facts = replace(facts, bulk=classed.bulk, list_ids=roll.list_ids, parties=roll.parties)
+        name = self._named(roll) or lists.named(message, facts)
+        found = roll.list(name)
+        return replace(facts, list=name, party=found.party if found else lists.sender_party(message, facts))
+
+    async def judged(self, verdict: Verdict, facts: Facts, classed: Classed, recipients: Sequence[Address]) -> Verdict:
+        """The verdict with those recipients refused to whom the message may not go, where nothing else is wrong.
+
+        Raises RegistryAway. `recipients` are all but the operator's desk.
+        """
+        kind = classed.message_class
+        if verdict.outcome is not Outcome.ACCEPT or kind not in (Class.BULK, Class.CONFIRMATION) or not recipients:
+            return verdict
+        if kind is Class.CONFIRMATION and len(recipients) > 1:
+            found = self._found(replies.CONFIRMATION_ONE.finding(f"{len(recipients)} recipients"))
+            return verdict if found is None else replace(verdict, refused=dict.fromkeys(recipients, found))
+        if self._roll is None:
+            self._roll = await self._registry.roll(facts.customer)
+        now = self.pipeline.clock()
+        mailing = self._of(facts.list, kind, now)
+        if facts.list is None and facts.party:
+            mailing = replace(mailing, party=facts.party)
+        # In the order of the RCPTs, each once: who is named twice is one person.
+        asked = list(dict.fromkeys(recipients))
+        refused: dict[Address, Finding] = {}
+        for address, known in zip(asked, await self._registry.known(facts.customer, asked), strict=True):
+            before = self.decisions.get(address)
+            found = self._ruled(address, mailing, known, now, bulk=True, grace=classed.grace)
+            if found is None and kind is Class.CONFIRMATION and not await self._registry.may_confirm(address, now):
+                found = self._found(_finding(refusal("CONFIRMATION-LIMIT").code, "two in seven days already"))
+            if found is not None:
+                named = self._named(self._roll) == facts.list
+                changed = self._bulk and before is not None and before.allowed and named
+                refused[address] = replies.AUDIENCE_CHANGED.finding(found.evidence) if changed else found
+        return replace(verdict, refused={**refused, **verdict.refused})
+
+    def _of(self, name: str | None, kind: Class, now: datetime) -> Mailing:
+        customer = self.identity.entry.customer
+        found = self._roll.list(name) if self._roll is not None else None
+        mailing = self._registry.consents.mailing(customer, found, now, suspended=False)
+        return mailing if kind is Class.BULK else replace(mailing, message_class=kind)
+
+    def _decided(self, mailing: Mailing, known: Known, now: datetime) -> Decision:
+        return decide(mailing, known, self._registry.consents.profiles, micros(now))
+
+    def _ruled(
+        self, address: Address, mailing: Mailing, known: Known, now: datetime, *, bulk: bool, grace: bool = False
+    ) -> Finding | None:
+        """What refuses the recipient; the decision is kept for the record."""
+        decision = self._decided(mailing, known, now)
+        if bulk or not decision.allowed:
+            self.mailing, self.decisions[address] = _recorded(mailing, now), decision
+        if decision.allowed:
+            return None
+        code, of = decision.reason or "NO-CONSENT", f"list {mailing.list}" if mailing.list else "no list"
+        if grace and code not in _STOPS:
+            return self._found(replies.UNDECLARED_BULK.finding(f"{code}, {of}"))
+        return self._found(_finding(code, of))
+
+    def _found(self, finding: Finding) -> Finding | None:
+        """The finding; None where all is only observed."""
+        if "observe" not in (self.identity.entry.customer.mode, self.pipeline.policy.mode):
+            return finding
+        seen = replace(finding, action=Action.OBSERVE)
+        self._observed.setdefault((seen.code, seen.evidence), seen)
+        return None
+
+    def record(self, recipients: Sequence[Address]) -> list[Mapping[str, Any] | None]:
+        """How each of these recipients was decided about; None where nothing was asked."""
+        return [_grounds(self.decisions.get(address)) for address in recipients]
+
+
+def _finding(code: str, evidence: str) -> Finding:
+    public = refusal(code)
+    reply = Reply(public.smtp, public.enhanced, public.text)
+    action = Action.REJECT if public.smtp >= 500 else Action.DEFER
+    # A complaint reads like any unsubscribe, in the record's code too: customers can search it.
+    shown = "WITHDRAWN" if code == "COMPLAINT" else code
+    return Finding(shown, _CLAUSES.get(code, "MOD-2.1h"), action, evidence, reply, public.fix)
+
+
+def _recorded(mailing: Mailing, now: datetime) -> dict[str, Any]:
+    """All that the decision rests on besides what is on file of the recipient."""
+    return {
+        "list": mailing.list,
+        "party": mailing.party,
+        "required": mailing.required.name,
+        "profiles": list(mailing.profiles),
+        "list_source": mailing.list_source,
+        "list_complaint_at": mailing.list_complaint_at,
+        "class": mailing.message_class.value,
+        "at": micros(now),
+    }
+
+
+def _grounds(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    if decision.ground is not None:
+        ground = decision.ground
+        return {"ground": ground.kind, "event": ground.event, "grade": ground.grade}
+    return {"refused": decision.reason, "reasons": list(decision.reasons)}

@@ -1,0 +1,185 @@
+"""Classing: of which class a message is, and why (R-070 to R-078, design section 5).
+
+What the operator has said of its cluster of near-identical mail goes before what the message says of itself, and both
+before how many it has reached; nothing makes bulk of a valid report.
+
+A new cluster of an `auto` credential is paced: so many recipients in ten minutes (`filters.pace`), counted when the
+next hop has accepted them. Those on their way are held in the ledger, for all nodes, so that a burst reaches no more.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from consent.cluster_labels import Label
+from filters.promotion import promotion
+
+from consent.address import Address
+from consent.mailing import Class
+from filters import reports
+from filters.declared import declared
+from filters.message import Message
+from filters.model import Facts, Finding, Reply
+from filters.pace import allowance
+from gateway.fingerprints import fingerprinted
+from gateway.ledger.charges import Charge, Reservation
+from gateway.ledger.clusters import NOWHERE, Placed, new_id
+from gateway.ledger.model import key
+from gateway.smtp import replies
+
+if TYPE_CHECKING:
+    from gateway.pipeline import Pipeline
+
+GRACE = timedelta(hours=24)
+"""For how long undeclared bulk mail without grounds is put off before it is refused; meanwhile people are told."""
+_SPAN = 600
+"""Seconds of the window in which a new cluster is paced."""
+_LABELS = {"transactional": Class.TRANSACTIONAL, "confirmation": Class.CONFIRMATION, "bulk": Class.BULK}
+
+
+@dataclass(frozen=True, slots=True)
+class Classed:
+    """What a message is."""
+
+    message_class: Class
+    basis: str
+    """Why, for the record."""
+    cluster: str = ""
+    """Of near-identical mail; "" where it was not asked, or it says too little."""
+    grace: bool = False
+    """It is bulk mail by its reach alone, and not for long: who has no ground is put off, and content is not judged."""
+
+    @property
+    def bulk(self) -> bool:
+        """Whether the rules about bulk mail hold."""
+        return self.message_class is Class.BULK and not self.grace
+
+
+@dataclass(slots=True)
+class Classing:
+    """Of one transaction."""
+
+    pipeline: "Pipeline"
+    found: Classed | None = None
+    counted: tuple[str, ...] = ()
+    """Keys of the recipients that count as reached."""
+    _held: Reservation | None = None
+    _reaches: bool = field(default=False)
+
+    async def of(self, facts: Facts, message: Message, *, paced: bool = True) -> Finding | None:
+        """Find out what the message is, which is in `found` then; what paces it, where something does.
+
+        `paced` is False for a repeat of what was let pass.
+        """
+        found = await self._of(facts, message, paced=paced)
+        if isinstance(found, Finding):
+            return found
+        self.found = found
+        return None
+
+    async def _of(self, facts: Facts, message: Message, *, paced: bool) -> Classed | Finding:
+        stream = facts.credential.stream
+        if (kind := reports.report(message, facts)) is not None:
+            return Classed(Class.SYSTEM, f"report: {kind.value}")
+        if stream == "bulk":
+            return Classed(Class.BULK, "stream bulk")
+        said = declared(message)
+        if facts.credential.forwarding and not _own(message, facts):
+            return Classed(Class.PERSONAL, "forwarded")
+        placed = await self._placed(facts, message)
+        label = self.pipeline.labels.of(facts.customer.id, placed.cluster) if placed.cluster else None
+        if label is not None and label.name in _LABELS:
+            return Classed(_LABELS[label.name], f"label of {label.since:%Y-%m-%d}", placed.cluster)
+        if said is not None:
+            return Classed(Class.BULK, f"declared: {said}", placed.cluster)
+        if stream == "transactional":
+            advertised = promotion(message)
+            if advertised is not None:
+                return Classed(Class.BULK, f"promotional content: {advertised.evidence}", placed.cluster)
+            return Classed(Class.TRANSACTIONAL, "stream transactional", placed.cluster)
+        return await self._by_reach(facts, placed, label, paced=paced)
+
+    async def _placed(self, facts: Facts, message: Message) -> Placed:
+        """Its cluster, with the reach it would have; nowhere for mail whose recipients all are the customer's own."""
+        pipeline = self.pipeline
+        own = facts.customer.domains
+        others: Sequence[Address] = [each for each in facts.recipients if each.domain not in own]
+        if not others or reports.mark(message) is not None:
+            return NOWHERE
+        found = await fingerprinted(message, pipeline.fingerprint_key)
+        if not found.features:
+            return NOWHERE
+        self.counted = tuple(dict.fromkeys(pipeline.address_key(each) for each in others))
+        return await pipeline.clusters.place(facts.customer.id, found, self.counted, fresh=new_id())
+
+    async def _by_reach(self, facts: Facts, placed: Placed, label: Label | None, *, paced: bool) -> Classed | Finding:
+        plain = Classed(Class.PERSONAL, "stream auto", placed.cluster)
+        if not placed.cluster:
+            return plain
+        over = _over(facts, placed)
+        if over:
+            since = facts.now
+            if label is not None:
+                since = label.since
+            else:
+                self.pipeline.observed(facts.customer.id, placed.cluster, over, facts.now)
+            in_grace = facts.now < since + GRACE
+            return Classed(Class.BULK, f"observed: {over}", placed.cluster, grace=in_grace)
+        start = facts.customer.bulk.slow_start
+        if not paced or not start or (placed.messages == 1 and len(self.counted) == 1):
+            return plain
+        return await self._paced(facts, placed, start) or plain
+
+    async def _paced(self, facts: Facts, placed: Placed, start: int) -> Finding | None:
+        """What paces the message; None where there is room, which is held until its outcome is known."""
+        most = allowance(start, facts.now.timestamp() - placed.since)
+        amount = len(self.counted)
+        reached = max(0, placed.reach.ten_minutes - amount)
+        room = most - reached
+        if reached == 0 and placed.messages > 1:
+            room -= 1  # the one that founded it may be on its way, and nothing was held for that
+        held: object = None
+        if amount <= room:
+            name = key("pace", "customer", facts.customer.id, placed.cluster)
+            held = await self.pipeline.ledger.reserve(Charge(name, amount, ((_SPAN, room),)))
+        if isinstance(held, Reservation):
+            self._held = held
+            return None
+        evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {reached} reached, {amount} more asked"
+        if "observe" in (facts.customer.mode, self.pipeline.policy.mode):
+            return None
+        reply = replies.SLOW_START.reply
+        text = f"{reply.text}: {most} recipients per 10 minutes at present"
+        return replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
+
+    def ended(self, customer: str, outcome: str, reached: Collection[str]) -> None:
+        """What became of it at the next hop; `reached` are keys of those to whom it went."""
+        if self.found is not None and self.found.cluster and outcome in ("accepted", "unknown"):
+            counted = [each for each in self.counted if each in reached]
+            self.pipeline.clusters.reached(customer, self.found.cluster, counted)
+        self.release()
+
+    def release(self) -> None:
+        """Nothing of it is on its way any more. Harmless when repeated."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self.pipeline.ledger.release(held)
+
+
+def _own(message: Message, facts: Facts) -> bool:
+    """Whether a mailbox in From is of a domain that the credential may use."""
+    return any(each.domain in facts.allowed for each in message.mailboxes("from") or ())
+
+
+def _over(facts: Facts, placed: Placed) -> str:
+    """Which observed-bulk number the cluster is over (R-072); "" where none."""
+    most = facts.customer.bulk.observed
+    for reached, cap, window in (
+        (placed.reach.day, most.day, "a day"),
+        (placed.reach.month, most.month, "30 days"),
+        (placed.reach.year, most.year, "a year"),
+    ):
+        if cap and reached > cap:
+            return f"{reached} recipients in {window}, {cap} without declaring it"
+    return ""
