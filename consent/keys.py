@@ -156,6 +156,11 @@ class Secrets:
         return hmac.digest(self.mac_key, b"postern received id 1", "sha256")
 
     @property
+    def fingerprint_key(self) -> bytes:
+        """For features of text (32 octets): who does not hold it cannot choose words by what they hash to."""
+        return hmac.digest(self.mac_key, b"postern fingerprint of text 1", "sha256")
+
+    @property
     def personal_keys(self) -> "PersonalKeys":
         """What derives the keys of personal fields in the consent registry."""
         return PersonalKeys(hmac.digest(self.wrapping_secret, b"postern personal fields 1", "sha256"))

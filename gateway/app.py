@@ -33,6 +33,8 @@ from gateway.dns import Resolver
 from gateway.evidence import Evidence
 from gateway.http.server import servers
 from gateway.jobs import Jobs
+from gateway.ledger.clusters import Cluster, Clusters
+from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics, exposition
@@ -55,7 +57,7 @@ from gateway.stores import Stores
 from gateway.summing import summed
 from gateway.supervisor import Supervisor
 from gateway.unsubscribes import Unsubscribes
-from gateway.usage import Window, windows
+from gateway.usage import Window, grown, windows
 from gateway.vouching import Vouching
 from gateway.webhooks import Webhooks
 
@@ -93,7 +95,7 @@ class Gateway:
         self.signing = Signing(self.stores.secrets)
         self.changes = Changes(self.stores, self.directory, self.signing, self.repeats, self.metrics, clock)
         self.strangers = Strangers()
-        self.ledger = self._make_ledger()
+        self.ledger, self.clusters = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
         self._alert_mail = AlertMail(lambda: self.settings)
@@ -180,6 +182,7 @@ class Gateway:
         self.hops = {hop.name: self.make_hop(hop) for hop in self.settings.next_hops}
         stack.push_async_callback(self.ledger.close)
         await self.ledger.open()
+        stack.push_async_callback(self.clusters.close)
         authenticator = Authenticator(self.directory, Backoff(self.ledger), self.metrics, loop.time, self.clock)
         stack.callback(authenticator.close)
         self.vouching = Vouching(self.resolver)
@@ -226,18 +229,21 @@ class Gateway:
             stack.push_async_callback(server.close)
         self.http_address = self.http_addresses[0]
 
-    def _make_ledger(self) -> Ledger:
-        url = self.settings.ledger.url.get_secret_value()
+    def _make_ledger(self) -> tuple[Ledger, Clusters]:
+        """What counts together, and the clusters, which go to Redis by the same way."""
+        url, processes = self.settings.ledger.url.get_secret_value(), self.settings.ledger.nodes
 
         def clock() -> float:
             return self.clock().timestamp()
 
         if url == "memory://":
-            return MemoryLedger(clock)
+            return MemoryLedger(clock), MemoryClusters(clock)
         # Imported here because its library costs a tenth of a second and some megabytes.
+        from gateway.ledger.clusters_redis import RedisClusters
         from gateway.ledger.redis import RedisLedger
 
-        return RedisLedger(url, processes=self.settings.ledger.nodes, clock=clock, alarm=self.metrics.alarm)
+        ledger = RedisLedger(url, processes=processes, clock=clock, alarm=self.metrics.alarm)
+        return ledger, RedisClusters(ledger, processes=processes, clock=clock)
 
     def _customer(self, customer: str) -> Customer | None:
         """A customer as it is in memory."""
@@ -271,6 +277,8 @@ class Gateway:
             trace_key=self.stores.secrets.trace_key,
             unsubscribes=self.unsubscribes,
             registry=self.registry,
+            clusters=self.clusters,
+            fingerprint_key=self.stores.secrets.fingerprint_key,
             resolver=self.resolver,
             ledger=self.ledger,
             alerts=self.alerts,
@@ -321,9 +329,19 @@ class Gateway:
         if self.supervisor is None:
             return await windows(self.ledger, self.policy.limits, customer)
         # It is the workers that count. One that is asked now and then need not hold a connection.
-        ledger = self._make_ledger()
+        ledger, _ = self._make_ledger()
         try:
             return await windows(ledger, self.policy.limits, customer)
+        finally:
+            await ledger.close()
+
+    async def grown(self, customer: str) -> list[Cluster]:
+        """The clusters of a customer's mail, of all processes; raises LedgerAway."""
+        if self.supervisor is None:
+            return await grown(self.ledger, self.clusters, customer)
+        ledger, clusters = self._make_ledger()
+        try:
+            return await grown(ledger, clusters, customer)
         finally:
             await ledger.close()
 

@@ -51,6 +51,7 @@ from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity, own_names
 from gateway.dns import Resolver
 from gateway.facts import House
+from gateway.ledger.clusters import Clusters
 from gateway.ledger.model import Ledger
 from gateway.limits import Charges, Limit, Sending
 from gateway.logbook import Logbook
@@ -100,6 +101,8 @@ class Pipeline:
         signals: Signals,
         unsubscribes: Unsubscribes,
         registry: Registry,
+        clusters: Clusters,
+        fingerprint_key: bytes,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -113,6 +116,7 @@ class Pipeline:
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.registry = registry
+        self.clusters, self.fingerprint_key = clusters, fingerprint_key
         self.house = House(
             self.own_names, trace_key, directory.holders, directory.looks.view, shipped(), operator.profile
         )

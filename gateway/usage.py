@@ -1,16 +1,17 @@
-"""Usage: how the limits of a customer stand."""
+"""Usage: how the limits of a customer stand, and which near-identical mail it sends."""
 
 from dataclasses import dataclass
 from math import ceil, isfinite
 
 from config.customers import Customer
 from config.limits import LimitsPolicy
+from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.model import Ledger
 from gateway.limits import standing
 
 
 class LedgerAway(Exception):
-    """The processes do not count together now, so nobody knows how the limits stand."""
+    """The processes do not count together now, so nobody knows what they have counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ async def windows(ledger: Ledger, policy: LimitsPolicy, customer: Customer) -> l
     """The limits of a customer, of its reports, streams and credentials; raises LedgerAway."""
     limits = standing(policy, customer)
     uses = await ledger.usage(*(limit.charge(1) for limit in limits)) if limits else []
-    if not ledger.healthy:
-        raise LedgerAway("the ledger does not answer: how the limits stand is not known; look at its Redis")
+    _check(ledger)
     return [
         Window(
             scope=limit.scope,
@@ -54,3 +54,15 @@ async def windows(ledger: Ledger, policy: LimitsPolicy, customer: Customer) -> l
         for limit, found in zip(limits, uses, strict=True)
         for cap, use in zip(limit.caps, found, strict=True)
     ]
+
+
+async def grown(ledger: Ledger, clusters: Clusters, customer: str) -> list[Cluster]:
+    """The largest clusters of a customer's mail, the one with most messages first; raises LedgerAway."""
+    found = await clusters.grown(customer)
+    _check(ledger)
+    return found
+
+
+def _check(ledger: Ledger) -> None:
+    if not ledger.healthy:
+        raise LedgerAway("the ledger does not answer: what all processes counted is not known; look at its Redis")

@@ -1,21 +1,21 @@
-"""One set of cases for both forms of the clusters: in memory, and in a real Redis."""
+"""One set of cases for the forms of the clusters: in memory, in a real Redis, and in a real cluster of three."""
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from filters.fingerprint import NONE, Fingerprint, fingerprint
 from filters.message import Message
-from gateway.ledger.clusters import BOUNDS, LIKENESS, NOWHERE, Bounds
+from gateway.ledger.clusters import BOUNDS, LIKENESS, NOWHERE, Bounds, Cluster, Reach, new_id
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.clusters_redis import RedisClusters
+from gateway.ledger.redis import RedisLedger
 from tests.bulk.campaigns import KINDS, merged, templates
 from tests.bulk.letters import Firm, letters
-from tests.rig.redis import RedisServer, running
+from tests.rig.redis import Cluster as Three
+from tests.rig.redis import RedisServer, running, running_cluster
 
 KEY = b"of sixteen bytes"
 
@@ -41,6 +41,11 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ledger.server.TIMEOUT", 60.0)
+
+
+@pytest.fixture
 def time() -> Time:
     return Time()
 
@@ -48,20 +53,29 @@ def time() -> Time:
 Form = MemoryClusters | RedisClusters
 
 
-@pytest.fixture(params=["memory", "redis"])
-async def clusters(request: pytest.FixtureRequest, time: Time) -> AsyncIterator[Form]:
+@pytest.fixture(scope="module")
+def three() -> Iterator[Three]:
+    with running_cluster() as started:
+        yield started
+
+
+@pytest.fixture(params=["memory", "redis", "cluster"])
+async def clusters(request: pytest.FixtureRequest, time: Time, patient: None) -> AsyncIterator[Form]:
     if request.param == "memory":
         yield MemoryClusters(time)
         return
-    client: Any = Redis.from_url(request.getfixturevalue("server").url)
-    await client.flushall()
-    yield RedisClusters(client, processes=1, clock=time, alarm=alarm, timeout=60)
-    await client.aclose()
+    server: RedisServer | Three = request.getfixturevalue("server" if request.param == "redis" else "three")
+    ledger = RedisLedger(server.url, processes=1, clock=time, alarm=alarm)
+    await ledger._server.client.flushall()
+    await ledger.open()
+    made = RedisClusters(ledger, processes=1, clock=time)
+    yield made
+    await made.close()
+    await ledger.close()
 
 
 async def settled(clusters: Form) -> None:
-    if isinstance(clusters, RedisClusters):
-        await clusters.settled()
+    await clusters.close()
 
 
 def made(*features: int) -> Fingerprint:
@@ -80,7 +94,18 @@ async def test_what_is_alike_joins_and_what_is_not_founds(clusters: Form, time: 
     assert (first.cluster, first.messages, first.since) == ("a", 1, 1_800_000_000.0)
     assert (again.cluster, again.messages, again.since) == ("a", 2, 1_800_000_000.0)
     assert (other.cluster, other.messages) == ("c", 1)
-    assert [(each.id, each.messages, each.last) for each in await clusters.grown("acme")] == [("a", 2, time.now)]
+    assert await clusters.grown("acme") == [Cluster("a", 1_800_000_000.0, time.now, 2, Reach(0, 0, 0, 0))]
+
+
+async def test_lists_tell_what_was_reached(clusters: Form, time: Time) -> None:
+    for number in range(3):
+        await clusters.place("acme", made(*ADVERT), fresh=f"{number}")
+    clusters.reached("acme", "0", ["ann", "bob"])
+    await settled(clusters)
+    time.now += 3600
+    clusters.reached("acme", "0", ["eve"])
+    await settled(clusters)
+    assert [(each.id, each.reach) for each in await clusters.grown("acme")] == [("0", Reach(1, 3, 3, 3))]
 
 
 async def test_customers_have_clusters_of_their_own(clusters: Form) -> None:
@@ -177,6 +202,11 @@ async def test_many_recipients_are_counted_within_three_per_cent(clusters: Form)
     assert all(figure == pytest.approx(20_000, rel=0.06) for figure in reach)
 
 
+def test_no_two_ids_are_alike() -> None:
+    assert len({new_id() for _ in range(100)}) == 100
+
+
+@pytest.mark.usefixtures("patient")
 def test_both_forms_place_real_mail_alike(server: RedisServer) -> None:
     """Campaigns, one-to-one mail with shared disclaimers, and bounds small enough to forget."""
     firm = Firm.of("choose", 0, "en")
@@ -187,10 +217,10 @@ def test_both_forms_place_real_mail_alike(server: RedisServer) -> None:
 
     async def both() -> None:
         time, bounds = Time(), Bounds(single=60, grown=3, postings=900, common=150)
-        client: Any = Redis.from_url(server.url)
-        await client.flushall()
+        ledger = RedisLedger(server.url, processes=1, clock=time, alarm=alarm)
+        await ledger._server.client.flushall()
         memory = MemoryClusters(time, LIKENESS, bounds)
-        remote = RedisClusters(client, processes=1, clock=time, alarm=alarm, bounds=bounds, timeout=60)
+        remote = RedisClusters(ledger, processes=1, clock=time, bounds=bounds)
         joined = 0
         for number, each in enumerate(prints):
             time.now += 97
@@ -199,9 +229,9 @@ def test_both_forms_place_real_mail_alike(server: RedisServer) -> None:
             joined += placed.messages > 1
             memory.reached("acme", placed.cluster, [f"r{number % 40}"])
             remote.reached("acme", placed.cluster, [f"r{number % 40}"])
-            await remote.settled()
+            await remote.close()
         assert await remote.grown("acme") == await memory.grown("acme")
         assert joined > 100
-        await client.aclose()
+        await ledger.close()
 
     asyncio.run(both())

@@ -8,6 +8,7 @@
 --            -> {id, since, messages, reach ...}, or {} where the message cannot be known again
 --   reached  cluster, recipients -> {}
 --   grown    -> {{id, since, last, messages}, ...}
+--   reach    cluster of several messages -> {reach ...}
 local what, ask = ARGV[1], cmsgpack.unpack(ARGV[2])
 local now, likeness, bounds, sizes, windows = ask[1], ask[2], ask[3], ask[4], ask[5]
 local alike, not_unlike, pair, pair_not_unlike, fewest, core, common_after, common_share, noted_from =
@@ -316,4 +317,5 @@ local function place()
 end
 
 if what == 'place' then return cmsgpack.pack(place()) end
+if what == 'reach' then return cmsgpack.pack(reach(ask[6], { few = {} }, {})) end
 return cmsgpack.pack(what == 'reached' and reached() or grown())

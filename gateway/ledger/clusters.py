@@ -26,6 +26,7 @@ them itself, so that one-to-one mail costs no sketch.
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from secrets import token_hex
 from typing import NamedTuple, Protocol
 
 from filters.fingerprint import Fingerprint
@@ -95,6 +96,8 @@ YOUNG = 8
 """Messages up to which a cluster learns how large the features are that it holds."""
 FEW = 20
 """Recipients that a cluster of one message holds itself."""
+LISTED = 200
+"""Clusters in a list."""
 TTL = 400 * DAY
 """Seconds after which a customer who sends nothing is forgotten."""
 
@@ -134,6 +137,8 @@ class Cluster(NamedTuple):
     last: float
     """When a message was last placed in it, seconds since 1970."""
     messages: int
+    reach: Reach
+    """What was accepted in it."""
 
 
 class Clusters(Protocol):
@@ -157,8 +162,17 @@ class Clusters(Protocol):
         ...
 
     async def grown(self, customer: str) -> list[Cluster]:
-        """The clusters of several messages, the one with most first."""
+        """The clusters of several messages, the one with most first, LISTED at most."""
         ...
+
+    async def close(self) -> None:
+        """Return when what was told is counted."""
+        ...
+
+
+def new_id() -> str:
+    """An id for a cluster that may be founded: 16 hexadecimal digits."""
+    return token_hex(8)
 
 
 def reduced(recipients: Sequence[str]) -> list[str]:

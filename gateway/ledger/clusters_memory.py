@@ -12,6 +12,7 @@ from gateway.ledger.clusters import (
     HELD,
     INDEXED,
     LIKENESS,
+    LISTED,
     NOWHERE,
     POSTED,
     WEIGHT,
@@ -87,9 +88,28 @@ class MemoryClusters:
 
     def put(self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str) -> Placed:
         """As `place`."""
-        if not fingerprint.features:
-            return NOWHERE
         index, now = self._customer(customer), self._now()
+        placed = self._settle(index, fingerprint, fresh, now)
+        if placed is None:
+            return NOWHERE
+        id, held = placed
+        return Placed(id, held.since / 1000, held.messages, self._reach(index, id, held, reduced(recipients), now))
+
+    def follow(self, customer: str, fingerprint: Fingerprint, placed: Placed) -> None:
+        """Learn where others have placed a message: a cluster that is founded here for it has that one's id and age."""
+        settled = self._settle(self._customer(customer), fingerprint, placed.cluster, self._now())
+        if settled is not None and settled[0] == placed.cluster:
+            settled[1].since = round(placed.since * 1000)
+
+    def knows(self, customer: str, cluster: str) -> bool:
+        """Whether there is such a cluster here."""
+        index = self._customers.get(customer)
+        return index is not None and bool(index.single.get(cluster) or index.grown.get(cluster))
+
+    def _settle(self, index: _Customer, fingerprint: Fingerprint, fresh: str, now: int) -> tuple[str, _Held] | None:
+        """The cluster that it joined or founded, and its id."""
+        if not fingerprint.features:
+            return None
         features, likeness = fingerprint.features, self._likeness
         counted = [each for each in features if not self._is_common(index, each)]
         known = len(counted) >= likeness.fewest
@@ -97,7 +117,7 @@ class MemoryClusters:
         if not known:
             if found and found.like:
                 _note(index, found.shared, alone=True)
-            return NOWHERE
+            return None
         if found and found.like:
             id, held = found.id, found.held
             self._join(index, found, fingerprint, now)
@@ -110,7 +130,7 @@ class MemoryClusters:
             held = _Held(now, now, 1, 1, top, dict.fromkeys(features, 1))
             index.single.put(id, held)
             _post(index.single_postings, id, counted[:INDEXED])
-        return Placed(id, held.since / 1000, held.messages, self._reach(index, id, held, reduced(recipients), now))
+        return id, held
 
     def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
         """Count them."""
@@ -130,11 +150,17 @@ class MemoryClusters:
     async def grown(self, customer: str) -> list[Cluster]:
         """The clusters of several messages."""
         index = self._customers.get(customer)
-        listed = [
-            Cluster(id, held.since / 1000, held.last / 1000, held.messages)
-            for id, held in (index.grown.items() if index else ())
+        if index is None:
+            return []
+        largest = sorted(index.grown.items(), key=lambda item: (-item[1].messages, item[0]))[:LISTED]
+        now = self._now()
+        return [
+            Cluster(id, held.since / 1000, held.last / 1000, held.messages, self._reach(index, id, held, [], now))
+            for id, held in largest
         ]
-        return sorted(listed, key=lambda each: (-each.messages, each.id))
+
+    async def close(self) -> None:
+        """Nothing waits."""
 
     def _now(self) -> int:
         return round(self._clock() * 1000)

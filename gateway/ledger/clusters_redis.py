@@ -1,20 +1,19 @@
-"""The clusters of several processes, in Redis: one call of `clusters.lua` for each message placed.
+"""The clusters of several processes, in Redis: one call of `clusters.lua` for each message, by way of the ledger.
 
-While Redis does not answer this process goes by what it sees itself, beginning anew, and takes its reach times the
-number of processes; every PROBE seconds one message asks Redis again.
+While Redis does not answer this process goes by what it has seen itself, and takes its reach times the number of
+processes, so that bulk is not let through for want of Redis. It therefore follows the clusters of several messages in
+its own memory too, under the same ids: what was labelled or observed stays so, and slow start goes on. One-to-one mail,
+which is most, is not followed, and costs nothing twice.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from hashlib import sha1
-from importlib.resources import files
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import msgspec
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from filters.fingerprint import Fingerprint
+from gateway.ledger import server
 from gateway.ledger.clusters import (
     BOUNDS,
     COMPARED,
@@ -22,6 +21,7 @@ from gateway.ledger.clusters import (
     HELD,
     INDEXED,
     LIKENESS,
+    LISTED,
     NOWHERE,
     POSTED,
     TTL,
@@ -37,16 +37,12 @@ from gateway.ledger.clusters import (
 )
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.model import key
+from gateway.ledger.redis import RedisLedger
+from gateway.ledger.server import Call, Script
 
-TIMEOUT = 1.0
-"""Seconds that one round trip may take. A busy machine is no reason to look at one's own mail only."""
-PROBE = 1.0
 _MOST = 2000
 """Tellings under way; beyond that this process counts for itself."""
-_FAILURES = (Exception,)
-"""Whatever the library raises: who waits must have an answer."""
-_SCRIPT = files("gateway.ledger").joinpath("clusters.lua").read_text()
-_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_SCRIPT = Script.of("clusters.lua")
 _SIZES = (INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, TTL)
 _TABLES = ("single", "grown", "single-postings", "grown-postings", "common")
 
@@ -56,103 +52,87 @@ class RedisClusters:
 
     def __init__(
         self,
-        client: Redis,
+        ledger: RedisLedger,
         *,
         processes: int,
         clock: Callable[[], float],
-        alarm: Callable[[str, str], None],
         likeness: Likeness = LIKENESS,
         bounds: Bounds = BOUNDS,
-        timeout: float = TIMEOUT,
     ) -> None:
-        """`client` decodes no responses and is closed by who made it; `clock` gives seconds since 1970.
-
-        `alarm` is `Metrics.alarm`.
-        """
-        self._client, self._processes, self._clock, self._alarm = client, processes, clock, alarm
-        self._timeout = timeout
+        """`ledger` is the way to Redis, opened and closed by who made it; `clock` gives seconds since 1970."""
+        self._ledger, self._processes, self._clock = ledger, processes, clock
         tables = (bounds.single, bounds.grown, bounds.postings, bounds.postings, bounds.common)
         self._head = (tuple(likeness), tables, _SIZES, WINDOWS)
         self._alone = MemoryClusters(clock, likeness, bounds)
         self._telling: set[asyncio.Task[None]] = set()
-        self._again = 0.0
-        """When Redis is asked again, in the loop's time; 0 while it answers."""
-
-    @property
-    def healthy(self) -> bool:
-        """Whether Redis answered last time."""
-        return self._again == 0
 
     async def place(
         self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str
     ) -> Placed:
-        """The cluster it joined or founded; within `timeout`."""
+        """The cluster it joined or founded; within 2 * TIMEOUT of the ledger's."""
         if not fingerprint.features:
             return NOWHERE
         answer = await self._ask(customer, "place", *fingerprint, fresh, reduced(recipients))
         if answer is None:
             placed = self._alone.put(customer, fingerprint, recipients, fresh=fresh)
-            return placed._replace(reach=Reach(*(figure * self._processes for figure in placed.reach)))
+            return placed._replace(reach=self._of_all(placed.reach))
         if not answer:
             return NOWHERE
         id, since, messages, *reach = answer
-        return Placed(_text(id), since / 1000, messages, Reach(*reach))
+        placed = Placed(_text(id), since / 1000, messages, Reach(*reach))
+        if messages > 1:
+            self._alone.follow(customer, fingerprint, placed)
+        return placed
 
     def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
         """Count them; where Redis is away, here."""
         if not cluster or not recipients:
             return
-        if len(self._telling) >= _MOST:
+        if self._alone.knows(customer, cluster):
             self._alone.reached(customer, cluster, recipients)
+        if len(self._telling) >= _MOST:
             return
         task = asyncio.get_running_loop().create_task(self._tell(customer, cluster, recipients))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
     async def grown(self, customer: str) -> list[Cluster]:
-        """The clusters of several messages."""
+        """The largest clusters of several messages."""
         answer = await self._ask(customer, "grown")
         if answer is None:
-            return await self._alone.grown(customer)
-        listed = [Cluster(_text(id), since / 1000, last / 1000, messages) for id, since, last, messages in answer]
-        return sorted(listed, key=lambda each: (-each.messages, each.id))
+            return [each._replace(reach=self._of_all(each.reach)) for each in await self._alone.grown(customer)]
+        largest = sorted(answer, key=lambda row: (-row[3], _text(row[0])))[:LISTED]
+        reaches = await asyncio.gather(*(self._ask(customer, "reach", _text(row[0])) for row in largest))
+        return [
+            Cluster(_text(id), since / 1000, last / 1000, messages, Reach(*(reach or (0, 0, 0, 0))))
+            for (id, since, last, messages), reach in zip(largest, reaches, strict=True)
+        ]
 
-    async def settled(self) -> None:
-        """Return when all that was told is counted."""
+    async def close(self) -> None:
+        """Return when all that was told is counted, or Redis could not be told. Before the ledger is closed."""
         while self._telling:
             await asyncio.wait(self._telling)
 
     async def _tell(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
-        if await self._ask(customer, "reached", cluster, reduced(recipients)) is None:
+        told = await self._ask(customer, "reached", cluster, reduced(recipients))
+        if told is None and not self._alone.knows(customer, cluster):
             self._alone.reached(customer, cluster, recipients)
 
     async def _ask(self, customer: str, what: str, *more: object) -> list[Any] | None:
         """The script's answer; None where Redis gives none."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._again:
-            return None
-        if self._again:
-            self._again = loop.time() + PROBE  # one asks, the others do not wait for it
         tables = [key(f"clusters-{table}-{age}", "customer", customer) for table in _TABLES for age in ("new", "old")]
         keys = [*tables, key("reach", "customer", customer)]
         ask = msgspec.msgpack.encode((round(self._clock() * 1000), *self._head, *more))
         try:
-            async with asyncio.timeout(self._timeout):
-                answer = await self._run(keys, what, ask)
-        except _FAILURES as error:
-            if not self._again:
-                why = str(error) or type(error).__name__
-                self._alarm("clusters", f"Redis: {why}; each of {self._processes} processes sees its own mail only")
-            self._again = loop.time() + PROBE
+            async with asyncio.timeout(2 * server.TIMEOUT):
+                answer = await self._ledger.run(Call(_SCRIPT, keys, [what, ask]))
+        except TimeoutError:
             return None
-        self._again = 0.0
-        return cast(list[Any], msgspec.msgpack.decode(answer, strict=False)) or []
+        return None if answer is None else cast(list[Any], msgspec.msgpack.decode(answer, strict=False)) or []
 
-    async def _run(self, keys: list[str], what: str, ask: bytes) -> bytes:
-        try:
-            return await cast(Awaitable[bytes], self._client.evalsha(_SHA, len(keys), *keys, what, ask))
-        except NoScriptError:
-            return await cast(Awaitable[bytes], self._client.eval(_SCRIPT, len(keys), *keys, what, ask))
+    def _of_all(self, reach: Reach) -> Reach:
+        """What it comes to if all processes reached as many as this one."""
+        return Reach(*(figure * self._processes for figure in reach))
 
 
 def _text(value: str | bytes) -> str:

@@ -1,11 +1,12 @@
 """The ledger of several processes, in Redis.
 
 What is asked and told within one turn of the event loop travels in one round trip, as one call of `counters.lua`, one
-of `windows.lua` and one of `activity.lua`; on a cluster, as one for each hash tag, in the order of their names. While a
-round trip is under way the next one gathers. Each is bounded by TIMEOUT,
-and after one that failed nobody waits for Redis again until it has answered a probe: this process then goes by what it
-has counted itself, times the number of processes. Overshoot meanwhile: of N places, the P processes together hand out
-N + P - 1 at most (each always has one to give), beside those that were held before; of windows see `alone`.
+of `windows.lua` and one of `activity.lua`; on a cluster, as one for each hash tag, in the order of their names. Whoever
+has a script of its own (`clusters_redis`) sends it along. While a round trip is under way the next one gathers. Each is
+bounded by TIMEOUT, and after one that failed nobody waits for Redis again until it has answered a probe: this process
+then goes by what it has counted itself, times the number of processes. Overshoot meanwhile: of N places, the P
+processes together hand out N + P - 1 at most (each always has one to give), beside those that were held before; of
+windows see `alone`.
 
 Places are declared as "this process holds n", not as plus and minus one. So a call whose outcome is unknown, or a
 Redis that lost its memory, is put right by the next declaration; all are repeated every RENEW seconds, and those of a
@@ -37,6 +38,9 @@ _COMPLAIN = 60.0
 _MOST = 2000
 """Operations that wait for the next round trip; beyond that the answer is this process's own, and renewing the leases
 tells Redis."""
+_MOST_RUNS, _RUN_AT_ONCE = 1000, 20
+"""Scripts of others that wait, and how many of them go in one round trip: each takes Redis about a millisecond, which
+the limits wait for."""
 _RENEWED_AT_ONCE = 100
 """Leases renewed in one round trip, so that what is asked meanwhile waits a few milliseconds."""
 _FAILURES = (Exception,)
@@ -61,6 +65,13 @@ class _Watched(NamedTuple):
 
     watch: Watch
     answer: asyncio.Future[Answer | None]
+
+
+class _Run(NamedTuple):
+    """Somebody's own script, and who waits for its answer."""
+
+    call: Call
+    answer: asyncio.Future[Any]
 
 
 _PROBE = _Call(key("probe", "ledger", ""), "marked", "", "", 0, None)
@@ -90,6 +101,7 @@ class RedisLedger:
         self._calls: list[_Call] = []
         self._charged: list[Charged] = []
         self._watched: list[_Watched] = []
+        self._runs: list[_Run] = []
         self._charging = Charging(processes, self._now, self._charge, self._server.spread)
         self._identity: frozenset[str] = frozenset()
         self._sending: asyncio.Task[None] | None = None
@@ -163,6 +175,18 @@ class RedisLedger:
         answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         if self._room():
             self._watched.append(_Watched(watch, answer))
+        else:
+            answer.set_result(None)
+        return answer
+
+    def run(self, call: Call) -> asyncio.Future[Any]:
+        """A script of somebody's own, whose keys share a hash tag: what Redis answers, None where it gives no answer.
+
+        Then it is not known whether it ran. Answers come within 2 * TIMEOUT, later where Redis is slow.
+        """
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if len(self._runs) < _MOST_RUNS and self._room():
+            self._runs.append(_Run(call, answer))
         else:
             answer.set_result(None)
         return answer
@@ -245,11 +269,12 @@ class RedisLedger:
 
     async def _send_all(self) -> None:
         try:
-            while self._calls or self._charged or self._watched:
+            while self._calls or self._charged or self._watched or self._runs:
                 batch, self._calls = self._calls, []
                 watched, self._watched = self._watched, []
+                runs, self._runs = self._runs[:_RUN_AT_ONCE], self._runs[_RUN_AT_ONCE:]
                 charged, self._charged = [*(self._charging.first() if self._up else ()), *self._charged], []
-                await self._send(batch, charged, watched)
+                await self._send(batch, charged, watched, runs)
         finally:
             self._sending = None
 
@@ -261,7 +286,9 @@ class RedisLedger:
             self._complained = now
             self._alarm("ledger", f"Redis: {why}; counting alone, each of {self._processes} processes its share")
 
-    async def _send(self, batch: list[_Call], charged: list[Charged], watched: list[_Watched]) -> None:
+    async def _send(
+        self, batch: list[_Call], charged: list[Charged], watched: list[_Watched], runs: list[_Run]
+    ) -> None:
         """One round trip; everybody has an answer after it."""
         places = self._server.bundles(batch, lambda call: call.key)
         windows = self._server.bundles(charged, lambda operation: operation.charges[0].key)
@@ -274,8 +301,9 @@ class RedisLedger:
         for asked in activities:
             keys, argument = activity.message(int(now), [each.watch for each in asked])
             calls.append(Call(_ACTIVITY, keys, [argument]))
+        calls += [each.call for each in runs]
         read: list[Callable[[Any], Any]] = [lambda raw: list(map(float, raw))] * len(places)
-        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities)
+        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities) + [_octets] * len(runs)
         replies = await self._run(calls, read)
         for group, reply in zip(places, replies, strict=False):
             for at, call in enumerate(group):
@@ -284,10 +312,14 @@ class RedisLedger:
         rest = iter(replies[len(places) :])
         for operations in windows:
             self._charging.answered(operations, next(rest))
-        for asked, answers in zip(activities, rest, strict=True):
-            for each, said in zip(asked, answers or [None] * len(asked), strict=True):
+        for asked in activities:
+            answers = next(rest) or [None] * len(asked)
+            for each, said in zip(asked, answers, strict=True):
                 if not each.answer.done():
                     each.answer.set_result(said)
+        for run, said in zip(runs, rest, strict=True):
+            if not run.answer.done():
+                run.answer.set_result(said)
 
     async def _run(self, calls: Sequence[Call], read: Sequence[Callable[[Any], Any]]) -> list[Any]:
         """What the scripts answered, each as it is to be read; None for each that gave no answer."""
@@ -310,3 +342,10 @@ class RedisLedger:
 
     def _now(self) -> int:
         return round(self._clock() * 1000)
+
+
+def _octets(raw: Any) -> bytes:
+    """What a script of somebody's own answered; raises what it failed with."""
+    if not isinstance(raw, bytes):
+        raise raw if isinstance(raw, Exception) else TypeError("a script must answer octets")
+    return raw

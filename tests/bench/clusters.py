@@ -14,7 +14,6 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
-from redis.asyncio import Redis
 from tabulate import tabulate
 
 from filters.fingerprint import Fingerprint, fingerprint
@@ -22,6 +21,7 @@ from filters.message import Message
 from gateway.ledger.clusters import BOUNDS
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.clusters_redis import RedisClusters
+from gateway.ledger.redis import RedisLedger
 from tests.bench.rules import personal
 from tests.rig.redis import running
 
@@ -83,8 +83,9 @@ async def remote() -> tuple[list[str], int]:
     """The same in Redis, one after the other; and the octets of one cluster's reach after a million recipients."""
     draw, number = random.Random(1), 4 * BOUNDS.single
     with running() as server:
-        client: Any = Redis.from_url(server.url)
-        clusters = RedisClusters(client, processes=1, clock=lambda: 1.8e9, alarm=print, timeout=60)
+        ledger = RedisLedger(server.url, processes=1, clock=lambda: 1.8e9, alarm=print)
+        client: Any = ledger._server.client
+        clusters = RedisClusters(ledger, processes=1, clock=lambda: 1.8e9)
         before = (await client.info("memory"))["used_memory_dataset"]
         begun = perf_counter()
         for at in range(number):
@@ -95,11 +96,11 @@ async def remote() -> tuple[list[str], int]:
             await clusters.place("other", Fingerprint(tuple(range(40))), fresh=fresh)
         for start in range(0, 1_000_000, 5000):
             clusters.reached("other", "a", [f"r{each}" for each in range(start, start + 5000)])
-            await clusters.settled()
+            await clusters.close()
         reach = (await clusters.place("other", Fingerprint(tuple(range(40))), fresh="c")).reach
         print(f"reach of a million: {reach}")
         sketches = sum([await client.memory_usage(key) async for key in client.scan_iter("*5:reach*")])
-        await client.aclose()
+        await ledger.close()
     return ["Redis", f"{cost:.0f}", f"{size / 1e6:.1f}"], sketches
 
 

@@ -1,18 +1,22 @@
-"""gateway/ledger/clusters_redis.py; what both forms do is in tests/test_contracts_clusters.py."""
+"""gateway/ledger/clusters_redis.py; what all forms do is in tests/test_contracts_clusters.py."""
 
-from collections.abc import Iterator
-from typing import Any
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from redis.asyncio import Redis
 
 from filters.fingerprint import Fingerprint
-from gateway.ledger import clusters_redis
 from gateway.ledger.clusters import TTL
 from gateway.ledger.clusters_redis import RedisClusters
+from gateway.ledger.model import Take, key
+from gateway.ledger.redis import RedisLedger
+from tests.gateway.ledger.test_redis import HERE, round_trips
+from tests.rig.ledgers import World
 from tests.rig.redis import RedisServer, running
 
 ADVERT = Fingerprint(tuple(range(1000, 1040)))
+OTHER = Fingerprint(tuple(range(5000, 5040)))
 
 
 @pytest.fixture(scope="module")
@@ -21,69 +25,116 @@ def server() -> Iterator[RedisServer]:
         yield started
 
 
-def clusters(client: Any, alarms: list[str], processes: int = 1) -> RedisClusters:
-    return RedisClusters(
-        client, processes=processes, clock=lambda: 1.8e9, alarm=lambda _, text: alarms.append(text), timeout=60
-    )
+@pytest.fixture
+async def world(server: RedisServer) -> AsyncIterator[World]:
+    made = World(server)
+    await made.process()._server.client.flushall()
+    yield made
+    await made.close()
 
 
-async def test_processes_see_one_anothers_mail(server: RedisServer) -> None:
-    client: Any = Redis.from_url(server.url)
-    await client.flushall()
-    here, there = clusters(client, []), clusters(client, [])
+def clusters(world: World, processes: int = 2) -> tuple[RedisLedger, RedisClusters]:
+    ledger = world.process(processes)
+    return ledger, RedisClusters(ledger, processes=processes, clock=lambda: world.now)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_processes_see_one_anothers_mail(world: World) -> None:
+    (_, here), (_, there) = clusters(world), clusters(world)
     await here.place("acme", ADVERT, fresh="a")
     here.reached("acme", "a", ["ann", "bob"])
-    await here.settled()
+    await here.close()
     placed = await there.place("acme", ADVERT, ["eve"], fresh="b")
     assert (placed.cluster, placed.messages, placed.reach.day) == ("a", 2, 3)
-    await client.aclose()
 
 
+@pytest.mark.usefixtures("patient")
+async def test_what_is_placed_and_counted_in_one_turn_travels_together(world: World) -> None:
+    ledger, here = clusters(world)
+    await here.place("acme", ADVERT, fresh="a")
+    before = await round_trips(ledger)
+    await asyncio.gather(ledger.ask(Take(HERE)), *(here.place("acme", OTHER, fresh=f"{n}") for n in range(10)))
+    assert await round_trips(ledger) - before == 11  # ten scripts and one, in one pipeline
+    await asyncio.gather(*(here.place("acme", OTHER, fresh=f"{n}") for n in range(100)))
+    assert [each.messages for each in await here.grown("acme")] == [110]
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_million_recipients_cost_kilobytes_and_every_key_expires_and_has_the_customers_tag(
-    server: RedisServer,
+    world: World,
 ) -> None:
-    client: Any = Redis.from_url(server.url)
-    await client.flushall()
-    here = clusters(client, [])
+    ledger, here = clusters(world)
+    client = ledger._server.client
     for fresh in ("a", "b"):
         await here.place("acme", ADVERT, fresh=fresh)
-    keys = [key.decode() async for key in client.scan_iter()]
-    assert keys
     for start in range(0, 100_000, 5000):
         here.reached("acme", "a", [f"somebody{number}" for number in range(start, start + 5000)])
-        await here.settled()
+        await here.close()
     placed = await here.place("acme", ADVERT, fresh="x")
     assert placed.reach.year == pytest.approx(100_000, rel=0.04)
+    keys = [name async for name in client.scan_iter()]
+    assert keys
+    for name in keys:
+        assert b"{8:customer:4:acme}" in name
+        assert 0 < await client.ttl(name) <= TTL
     size = 0
-    async for key in client.scan_iter():
-        assert b"{8:customer:4:acme}" in key
-        assert 0 < await client.ttl(key) <= TTL
-        if b"reach" in key:
-            size += await client.memory_usage(key)
+    for name in keys:
+        size += (await client.memory_usage(name) or 0) if b"reach" in name else 0
     assert size < 80_000  # HyperLogLog: no more for a million, see docs/bulk.md
-    await client.aclose()
 
 
-async def test_without_redis_a_process_goes_by_its_own_mail_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_redis_a_process_goes_by_its_own_mail_and_says_so_once() -> None:
     with running() as server:
-        alarms: list[str] = []
-        client: Any = Redis.from_url(server.url)
-        here = clusters(client, alarms, processes=3)
-        await here.place("acme", ADVERT, fresh="a")
-        healthy = [here.healthy]
+        world = World(server)
+        ledger, here = clusters(world, processes=3)
+        await ledger.open()
+        await here.place("acme", OTHER, fresh="a")
         server.kill()
-        placed = await here.place("acme", ADVERT, ["ann", "bob"], fresh="b")
+        placed = await here.place("acme", OTHER, ["ann", "bob"], fresh="b")
         assert (placed.cluster, placed.reach.day) == ("b", 6)
         here.reached("acme", "b", ["ann"])
-        await here.settled()
-        again = await here.place("acme", ADVERT, ["ann"], fresh="c")
+        await here.close()
+        again = await here.place("acme", OTHER, ["ann"], fresh="c")
         assert (again.cluster, again.messages, again.reach.day) == ("b", 2, 3)
-        healthy.append(here.healthy)
-        assert len(alarms) == 1 and "each of 3 processes" in alarms[0]
-        assert [each.id for each in await here.grown("acme")] == ["b"]
+        assert [(each.id, each.reach.day) for each in await here.grown("acme")] == [("b", 3)]
+        assert not ledger.healthy
+        assert len(world.alarms) == 1 and "each of 3 processes" in world.alarms[0]
         server.up()
-        monkeypatch.setattr(clusters_redis, "PROBE", 0.0)
-        here._again = 1e-9  # the time has come
-        assert (await here.place("acme", ADVERT, fresh="d")).cluster == "d"
-        assert [*healthy, here.healthy] == [True, False, True]
-        await client.aclose()
+        await ledger.keep()
+        assert (await here.place("acme", OTHER, fresh="d")).cluster == "d"
+        await world.close()
+
+
+async def test_a_campaign_that_was_seen_is_the_same_one_while_redis_is_away(patient: None) -> None:
+    """Else its label, and what it has reached, would be forgotten just then."""
+    with running() as server:
+        world = World(server)
+        (_, elsewhere), (ledger, here) = clusters(world), clusters(world)
+        await elsewhere.place("acme", ADVERT, fresh="a")
+        begun = world.now
+        world.now += 7200
+        for number in range(40):
+            placed = await here.place("acme", ADVERT, fresh=f"x{number}")
+            here.reached("acme", placed.cluster, [f"somebody{number}"])
+            await here.place("acme", Fingerprint(tuple(range(9000 + 50 * number, 9050 + 50 * number))), fresh="o")
+        await here.close()
+        server.kill()
+        placed = await here.place("acme", ADVERT, ["ann"], fresh="b")
+        assert (placed.cluster, placed.since, placed.reach.day) == ("a", begun, 2 * 41)
+        assert not ledger.healthy
+        await world.close()
+
+
+async def test_nobody_waits_longer_than_the_ledger_for_a_redis_that_hangs() -> None:
+    with running() as server:
+        world = World(server)
+        ledger, here = clusters(world, processes=1)
+        await ledger.ask(Take(key("connections", "address", "192.0.2.1")))
+        server.send(signal.SIGSTOP)
+        try:
+            placed = await asyncio.gather(*(here.place("acme", ADVERT, fresh=f"{n}") for n in range(60)))
+        finally:
+            server.send(signal.SIGCONT)
+        assert [each.messages for each in placed] == list(range(1, 61))
+        assert len(world.alarms) == 1
+        await world.close()
