@@ -16,6 +16,7 @@ from config.customers import Customer
 from config.policy import Policy
 from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
+from consent.cluster_labels import Labels
 from consent.database import RegistryError
 from consent.importer import Importer
 from consent.model import Event
@@ -96,6 +97,7 @@ class Gateway:
         self.changes = Changes(self.stores, self.directory, self.signing, self.repeats, self.metrics, clock)
         self.strangers = Strangers()
         self.ledger, self.clusters = self._make_ledger()
+        self.labels = Labels()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
         self._alert_mail = AlertMail(lambda: self.settings)
@@ -278,6 +280,7 @@ class Gateway:
             unsubscribes=self.unsubscribes,
             registry=self.registry,
             clusters=self.clusters,
+            labels=self.labels,
             fingerprint_key=self.stores.secrets.fingerprint_key,
             resolver=self.resolver,
             ledger=self.ledger,

@@ -43,7 +43,6 @@ _CLAUSES = {
 """By reason; all others are refused for want of a ground (MOD-2.1h)."""
 _STOPS = frozenset(("WITHDRAWN", "COMPLAINT", "SUPPRESSED", "ALL-MAIL-STOP", "PROVIDER-BLOCK", "RCPT-INVALID"))
 """Reasons that time does not mend: nobody is put off for them."""
-_CLASSES = {"bulk": Class.BULK, "transactional": Class.TRANSACTIONAL}
 
 
 @dataclass(slots=True)
@@ -84,7 +83,7 @@ class Audience:
         except RegistryAway:
             return replies.REGISTRY_AWAY if self._bulk else None
         if not self._bulk:
-            kind = _CLASSES.get(self.identity.credential.stream, Class.PERSONAL)
+            kind = Class.TRANSACTIONAL if self.identity.credential.stream == "transactional" else Class.PERSONAL
             return self._ruled(address, self._of(None, kind, now), known, now, bulk=False)
         assert self._roll is not None
         name = self._named(self._roll)

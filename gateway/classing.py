@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from consent.cluster_labels import Label
-from filters.promotion import promotion
-
 from consent.address import Address
+from consent.cluster_labels import Label
 from consent.mailing import Class
 from filters import reports
 from filters.declared import declared
 from filters.message import Message
 from filters.model import Facts, Finding, Reply
 from filters.pace import allowance
+from filters.promotion import promotion
 from gateway.fingerprints import fingerprinted
 from gateway.ledger.charges import Charge, Reservation
 from gateway.ledger.clusters import NOWHERE, Placed, new_id

@@ -41,6 +41,7 @@ from config.limits import Cap
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from consent.address import Address
+from consent.cluster_labels import Labels
 from consent.profiles import shipped
 from filters.engine import evaluate
 from filters.model import Finding, Phase, Reply
@@ -102,6 +103,7 @@ class Pipeline:
         unsubscribes: Unsubscribes,
         registry: Registry,
         clusters: Clusters,
+        labels: Labels,
         fingerprint_key: bytes,
         resolver: Resolver | None = None,
     ) -> None:
@@ -116,7 +118,7 @@ class Pipeline:
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.registry = registry
-        self.clusters, self.fingerprint_key = clusters, fingerprint_key
+        self.clusters, self.labels, self.fingerprint_key = clusters, labels, fingerprint_key
         self.house = House(
             self.own_names, trace_key, directory.holders, directory.looks.view, shipped(), operator.profile
         )

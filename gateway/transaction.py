@@ -73,7 +73,9 @@ class Transaction:
         self._ration = pipeline.ration(identity, client.address, path.address)
         self._audience = Audience(pipeline, identity, path.address)
         self._classing = Classing(pipeline)
-        self._transcript = Transcript(pipeline, client, identity, path.address, self.reference, self._audience)
+        self._transcript = Transcript(
+            pipeline, client, identity, path.address, self.reference, self._audience, self._classing
+        )
         self._watched = pipeline.signals.transaction(client.address)
         self._page = Page(pipeline.logbook, identity.entry.customer.id, self.reference)
         self._recording = False
@@ -438,7 +440,7 @@ class Transaction:
         return reply
 
     async def _barred(self, found: Finding | Reply, address: Address) -> Reply:
-        """Record that a recipient may not be written to, and the reply for it."""
+        """Record what refuses one recipient, ours or the next hop's, and the reply for it."""
         if isinstance(found, Reply):
             return found
         verdict = refusals.verdict(found)
@@ -447,11 +449,7 @@ class Transaction:
         return await self._recorded(self._decision("rcpt", verdict, reply, recipients=(address,)), reply)
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
-        """Record the next hop's refusal of one recipient, and the reply for it."""
-        finding = replies.NEXT_HOP.finding(without_local_parts(str(reply))[:300])
-        verdict = Verdict(Outcome.REJECT if reply.code >= 500 else Outcome.DEFER, (finding,), finding)
-        referenced = reply.with_reference(self.reference)
-        return await self._recorded(self._decision("rcpt", verdict, referenced, recipients=(address,)), referenced)
+        return await self._barred(replies.NEXT_HOP.finding(without_local_parts(str(reply))[:300], reply), address)
 
     async def _recorded(self, decision: record.Decision, reply: Reply) -> Reply:
         """The reply, once its decision is durable."""
@@ -472,8 +470,7 @@ class Transaction:
         recipients: Sequence[Address] | None = None,
     ) -> record.Decision:
         to = self.recipients if recipients is None else recipients
-        classed = self._classing.found
-        return self._transcript.decision(phase, verdict, reply, to, body, message, change, self._signed, classed)
+        return self._transcript.decision(phase, verdict, reply, to, body, message, change, self._signed)
 
 
 def _reply_for(verdict: Verdict) -> Reply:

@@ -11,7 +11,7 @@ from filters.model import Reply, Verdict, Verified
 from gateway.audience import Audience
 from gateway.audit import record
 from gateway.audit.record import without_local_parts
-from gateway.classing import Classed
+from gateway.classing import Classing
 from gateway.client import Client
 from gateway.directory import Identity
 from gateway.smtp.body import Body
@@ -31,6 +31,7 @@ class Transcript:
     reverse_path: Address | None
     reference: str
     audience: Audience
+    classing: Classing
 
     def decision(
         self,
@@ -42,15 +43,13 @@ class Transcript:
         message: Message,
         change: Change | None,
         signatures: Sequence[Verified] | None,
-        classed: Classed | None,
     ) -> record.Decision:
         """The record of a verdict; `body` and `change` are None, and `message` empty, where there are none yet.
 
-        `signatures` are those that stood in the message and were verified, `classed` what the message was found to be;
-        None where that was not asked.
+        `signatures` are those that stood in the message and were verified; None where that was not asked.
         """
         client, entry, pipeline = self.client, self.identity.entry, self.pipeline
-        grounds = self.audience.record(recipients)
+        classed, grounds = self.classing.found, self.audience.record(recipients)
         return record.Decision(
             reference=self.reference,
             customer=entry.customer.id,

@@ -12,6 +12,7 @@ from config.limits import LimitsPolicy
 from config.policy import Policy
 from gateway.app import Gateway
 from tests.gateway.nexthop.conftest import make_certificate
+from tests.rig.bulk import BULK_CUSTOMERS
 from tests.rig.dialogs import Dialog, Player, read_dialogs
 from tests.rig.gateway import HASH, running
 from tests.rig.processes import has_ipv6
@@ -20,6 +21,8 @@ from tests.rig.smtpd import Smtpd
 ALL = list(read_dialogs("*.txt"))
 LIMITED = "limits"
 """The dialogues about limits, each with its own credential, have a gateway of their own, whose clock stands still."""
+BULK = "bulk"
+"""Those about bulk mail have one with a credential of each stream (tests/rig/bulk.py)."""
 OF_CREDENTIALS: dict[str, dict[str, Any]] = {
     "recipients": {"recipients_per_hour": 2},
     "hard": {"recipients_per_30_days": 1, "hard": ["recipients_per_30_days"]},
@@ -85,6 +88,21 @@ async def limited(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
         yield gateway, hop
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bulk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Gateway, Smtpd]]:
+    """A gateway whose customer sends bulk mail."""
+    async with running(tmp_path_factory.mktemp("bulk"), customers=BULK_CUSTOMERS) as (gateway, hop, _):
+        yield gateway, hop
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("dialog", [each for each in ALL if each.file == BULK], ids=lambda dialog: dialog.title)
+async def test_dialog_about_bulk_mail(dialog: Dialog, bulk: tuple[Gateway, Smtpd]) -> None:
+    gateway, hop = bulk
+    hop.forget()
+    await Player(gateway, hop).play(dialog)
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("dialog", [each for each in ALL if each.file == LIMITED], ids=lambda dialog: dialog.title)
 async def test_dialog_about_limits(dialog: Dialog, limited: tuple[Gateway, Smtpd]) -> None:
@@ -95,7 +113,7 @@ async def test_dialog_about_limits(dialog: Dialog, limited: tuple[Gateway, Smtpd
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
-    "dialog", [each for each in ALL if each.file != LIMITED], ids=lambda dialog: f"{dialog.file}: {dialog.title}"
+    "dialog", [each for each in ALL if each.file not in (LIMITED, BULK)], ids=lambda dialog: f"{dialog.file}: {dialog.title}"
 )
 async def test_dialog(dialog: Dialog, up: tuple[Gateway, Smtpd]) -> None:
     gateway, hop = up

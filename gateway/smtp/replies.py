@@ -193,7 +193,7 @@ SLOW_START = Refusal(
 UNDECLARED_BULK = Refusal(
     "UNDECLARED-BULK", "MOD-2.1a",
     Reply(450, "4.7.28", "This mail reaches many: it is bulk mail, and the recipient has no ground on file"),
-    "Near-identical mail that has reached more recipients than the observed-bulk numbers needs grounds (R-072). For the "
+    "Near-identical mail that reaches more recipients than the observed-bulk numbers needs grounds (R-072). For the "
     "first 24 hours the others wait, while operator and customer are told; then each is refused for its own reason.",
     "Record the consents, or ask the operator to label this mail as transactional if it is.",
 )  # fmt: skip

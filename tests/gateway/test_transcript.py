@@ -9,6 +9,8 @@ from config.policy import Action
 from consent.address import Address
 from filters.message import Message
 from filters.model import Finding, Outcome, Reply, Verdict, Verified
+from gateway.audience import Audience
+from gateway.classing import Classing
 from gateway.client import Client
 from gateway.directory import Identity
 from gateway.smtp.body import Budget
@@ -35,7 +37,10 @@ async def transcripts(tmp_path: Path) -> AsyncIterator[dict[str, Transcript]]:
             entry = gateway.directory.get(customer)
             assert entry is not None
             identity = Identity(entry, entry.customer.credentials[0], "password")
-            made[customer] = Transcript(pipeline, client, identity, None, "01KAGV0000AAAAAAAAAAAAAAA1")
+            audience, classing = Audience(pipeline, identity, None), Classing(pipeline)
+            made[customer] = Transcript(
+                pipeline, client, identity, None, "01KAGV0000AAAAAAAAAAAAAAA1", audience, classing
+            )
         yield made
 
 

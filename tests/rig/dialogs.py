@@ -21,6 +21,12 @@ r"""Plays SMTP dialogues that are text files; a stranger can extend them.
     expect body a\r\n                 the last message at the next hop ends so, behind its header block
     expect header TLS-Required: No    the last message at the next hop has this line in its header block
     expect change added Date          the last decision's changes to the message hold this one
+    consents bob@recipient.example spring   the person has consented to the list, with proof
+    withdraws bob@recipient.example spring  the person wants no more of the list; without one, of nothing
+    BULK List-Id: <x.acme.example>    the client sends a bulk message that lacks nothing, with these fields (`|` between
+                                      two) besides, and the final dot
+    expect grounds express -          the last decision's ground, or reason of refusal, of each recipient
+    expect class C4 stream bulk       the last decision's class, and its basis
     AUTH acme-app                     shorthand for EHLO and a right AUTH PLAIN
     SEND                              shorthand for a clean MAIL, RCPT, DATA up to 354
 
@@ -39,6 +45,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.app import Gateway
+from tests.rig import bulk
 from tests.rig.gateway import PASSWORD, decisions
 from tests.rig.smtpd import Smtpd
 
@@ -145,6 +152,15 @@ class Player:
             assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
         elif line.startswith("AUTH "):
             await self._auth(line.removeprefix("AUTH "))
+        elif line.startswith(("consents ", "withdraws ")):
+            verb, address, *name = line.split()
+            if verb == "consents":
+                await bulk.consents(self._gateway, address, name=name[0])
+            else:
+                await bulk.withdraws(self._gateway, address, name=name[0] if name else None)
+        elif line == "BULK" or line.startswith("BULK "):
+            fields = [each.strip() for each in line.removeprefix("BULK").split("|") if each.strip()]
+            await self._send(bulk.campaign(fields=fields))
         elif line == "SEND":
             for step in ("C: MAIL FROM:<ann@acme.example>", "S: 250 ...", "C: RCPT TO:<bob@recipient.example>",
                          "S: 250 ...", "C: DATA", "S: 354 ..."):  # fmt: skip
@@ -168,6 +184,12 @@ class Player:
         elif what == "code":
             found = decisions(self._gateway)[-1]
             assert (found["findings"][0]["code"] if found["findings"] else "none") == value
+        elif what == "grounds":
+            grounds = [each or {} for each in decisions(self._gateway)[-1]["grounds"]]
+            assert [each.get("ground") or each.get("refused") or "-" for each in grounds] == value.split(), grounds
+        elif what == "class":
+            found = decisions(self._gateway)[-1]
+            assert f"{found['class']} {found['basis']}" == value, found["basis"]
         elif what == "recipients":
             assert self._hop.accepted[-1].recipients == tuple(value.split())
         elif what == "received":
