@@ -33,6 +33,7 @@ from gateway.dns import Resolver
 from gateway.evidence import Evidence
 from gateway.http.server import servers
 from gateway.jobs import Jobs
+from gateway.labels import Labels
 from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.memory import MemoryLedger
@@ -92,7 +93,10 @@ class Gateway:
         self.directory = Directory(policy, own_names(settings.hostname, settings.operator.domains))
         self.repeats = Repeats(self.stores.repeats, clock)
         self.signing = Signing(self.stores.secrets)
-        self.changes = Changes(self.stores, self.directory, self.signing, self.repeats, self.metrics, clock)
+        self.labels = Labels(self.stores.cluster_labels, clock, self.metrics.alarm)
+        self.changes = Changes(
+            self.stores, self.directory, self.signing, self.repeats, self.labels, self.metrics, clock
+        )
         self.strangers = Strangers()
         self.ledger, self.clusters = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
@@ -132,6 +136,7 @@ class Gateway:
         )
         stack.push_async_callback(self.journal.close)
         stack.push_async_callback(self.repeats.close)
+        stack.push_async_callback(self.labels.close)
         self.alerts = Alerts(
             self.stores.outbox, self._customer, self._alert_mail.reaches, self.journal.note, self.metrics.alarm
         )
@@ -274,6 +279,7 @@ class Gateway:
             trace_key=self.stores.secrets.trace_key,
             unsubscribes=self.unsubscribes,
             clusters=self.clusters,
+            labels=self.labels,
             fingerprint_key=self.stores.secrets.fingerprint_key,
             resolver=self.resolver,
             ledger=self.ledger,

@@ -50,6 +50,7 @@ from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity, own_names
 from gateway.dns import Resolver
 from gateway.facts import House
+from gateway.labels import Labels
 from gateway.ledger.clusters import Clusters
 from gateway.ledger.model import Ledger
 from gateway.limits import Charges, Limit, Sending
@@ -99,6 +100,7 @@ class Pipeline:
         signals: Signals,
         unsubscribes: Unsubscribes,
         clusters: Clusters,
+        labels: Labels,
         fingerprint_key: bytes,
         resolver: Resolver | None = None,
     ) -> None:
@@ -112,7 +114,7 @@ class Pipeline:
         self.trace_key, self.resolver, self.unsubscribes = trace_key, resolver, unsubscribes
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
-        self.clusters, self.fingerprint_key = clusters, fingerprint_key
+        self.clusters, self.labels, self.fingerprint_key = clusters, labels, fingerprint_key
         self.house = House(
             self.own_names, trace_key, directory.holders, directory.looks.view, shipped(), operator.profile
         )
