@@ -28,6 +28,10 @@ MOST = 10_000
 _ID = re.compile(r"[0-9a-f]{16}\Z")
 
 
+class NoLabel(CustomerError):
+    """A label was to be taken away where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterLabel:
     """What is stored of one cluster."""
@@ -39,7 +43,7 @@ class ClusterLabel:
     since: datetime | None
     """Of the label, or of its end."""
     by: str
-    """Whose label it is: a token's id, `cli:<user>`; "" where there never was one."""
+    """Whose label it is: a token's id, or `user@host` of a command; "" where there never was one."""
     reason: str
     observed: datetime | None
     """When it first was above the observed-bulk numbers."""
@@ -68,8 +72,7 @@ class ClusterLabelStore:
     ) -> ClusterLabel | None:
         """Say what a cluster is, or with None nothing any more; what was there before, if anything.
 
-        Raises UnknownCustomer, and CustomerError for what is no id of a cluster, for a reason that is none, and where
-        there is no label to take away.
+        Raises UnknownCustomer, NoLabel, and CustomerError for what is no id of a cluster or no reason.
         """
         if not _ID.match(cluster):
             raise CustomerError(f"cluster {cluster!r}: an id is 16 hexadecimal digits, as in `postern clusters list`")
@@ -79,7 +82,7 @@ class ClusterLabelStore:
             _check(connection, customer)
             before = _found(connection, customer, cluster)
             if label is None and (before is None or before.label is None):
-                raise CustomerError(
+                raise NoLabel(
                     f"cluster {cluster} of customer {customer!r} has no label to take away; nothing was changed"
                 )
             values = {"label": label, "since": now, "labelled_by": by, "reason": text, "seen": now}

@@ -28,7 +28,7 @@ class Label(NamedTuple):
     """The operator's word, which goes before; `observed` where there is none."""
     since: datetime
     by: str
-    """A token's id, `cli:<user>`, or OBSERVED_BY."""
+    """A token's id, `user@host` of a command, or OBSERVED_BY."""
     observed: datetime | None = None
     """When it first was above the observed-bulk numbers, whatever the operator says."""
 
