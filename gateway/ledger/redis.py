@@ -322,11 +322,14 @@ class RedisLedger:
                 if not each.answer.done():
                     each.answer.set_result(said)
         for run, said in zip(runs, rest, strict=True):
-            if isinstance(said, Exception):
-                # Only this script, or what was asked of it, is at fault: the limits are still counted together.
-                self._complain(said)
-            if not run.answer.done():
-                run.answer.set_result(said if isinstance(said, bytes) else None)
+            self._answer(run, said)
+
+    def _answer(self, run: _Run, said: Any) -> None:
+        if isinstance(said, Exception):
+            # Only this script, or what was asked of it, is at fault: the limits are still counted together.
+            self._complain(said)
+        if not run.answer.done():
+            run.answer.set_result(said if isinstance(said, bytes) else None)
 
     async def _run(self, calls: Sequence[Call], read: Sequence[Callable[[Any], Any]]) -> list[Any]:
         """What the scripts answered, each as it is to be read; None for each that gave no answer."""

@@ -253,6 +253,6 @@ async def test_a_script_of_somebodys_own_that_fails_is_an_alarm_and_harms_nobody
         ledger.run(Call(good, [HERE], ["two"])),
         ledger.ask(Take(HERE)),
     )
-    assert answers == [b"one", None, b"two", [1]]
+    assert list(answers) == [b"one", None, b"two", [1]]
     assert ledger.healthy
     assert len(world.alarms) == 1 and "nothing" in world.alarms[0]
