@@ -98,6 +98,22 @@ domains = Table(
     Index(None, "customer"),
 )
 
+cluster_labels = Table(
+    "cluster_labels",
+    metadata,
+    Column("customer", String(64), ForeignKey("customers.id"), primary_key=True),
+    Column("cluster", String(64), primary_key=True),
+    Column("label", String(16), comment="the operator's; null where there is none"),
+    Column("since", UtcTime, comment="of the label, or of its end"),
+    Column("labelled_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("observed", UtcTime, comment="when it first was above the observed-bulk numbers"),
+    Column("seen", UtcTime, nullable=False, comment="some day on which it had mail"),
+    Column("change", BigInteger, nullable=False),
+    Index(None, "change"),
+    Index(None, "seen"),
+    comment="What clusters of near-identical mail are.",
+)
 dkim_keys = Table(
     "dkim_keys",
     metadata,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message as Part
+from functools import lru_cache
 from typing import NamedTuple
 
 from filters.message import Message
@@ -41,6 +42,31 @@ def texts(message: Message) -> list[list[Text]]:
 _FIELDS = ("content-type", "content-transfer-encoding", "content-disposition")
 
 
+class _Head(NamedTuple):
+    """What the fields of a part mean."""
+
+    kind: str
+    attached: bool
+    boundary: str | None
+    charset: str
+    plain: bool
+    """Whether its octets are those of the text."""
+
+
+@lru_cache(maxsize=256)
+def _head(block: bytes) -> _Head:
+    """The meaning of a header block; there are few in all mail, but for boundaries."""
+    part: Part = message_from_bytes(block + b"\r\n")
+    kind = part.get_content_type()
+    return _Head(
+        kind,
+        part.get_content_disposition() == "attachment",
+        part.get_boundary() if kind.startswith("multipart/") else None,
+        (part.get_content_charset() or "").lower(),
+        str(part.get("content-transfer-encoding", "")).lower() in ("", "7bit", "8bit"),
+    )
+
+
 class _Reader:
     def __init__(self, message: Message) -> None:
         self._raw = message.raw
@@ -49,28 +75,26 @@ class _Reader:
 
     def part(self, block: bytes, start: int, end: int, depth: int) -> list[list[Text]]:
         """What one part shows, that stands between two offsets under this header block."""
-        part = message_from_bytes(block + b"\r\n")
-        kind = part.get_content_type()
-        if kind.startswith("multipart/"):
-            return self._within(part, kind, start, end, depth)
-        if kind not in ("text/plain", "text/html") or part.get_content_disposition() == "attachment":
+        head = _head(block)
+        if head.kind.startswith("multipart/"):
+            return self._within(head, start, end, depth)
+        if head.kind not in ("text/plain", "text/html") or head.attached:
             return []
         # An encoded octet takes three at most.
         return [
             [
                 Text(
-                    kind == "text/html",
-                    self._decoded(part, bytes(self._raw[start : min(end, start + 3 * self._octets)])),
+                    head.kind == "text/html",
+                    self._decoded(block, head, bytes(self._raw[start : min(end, start + 3 * self._octets)])),
                 )
             ]
         ]
 
-    def _within(self, part: Part, kind: str, start: int, end: int, depth: int) -> list[list[Text]]:
-        boundary = part.get_boundary()
-        if not boundary or depth >= _DEEPEST:
+    def _within(self, outer: _Head, start: int, end: int, depth: int) -> list[list[Text]]:
+        if not outer.boundary or depth >= _DEEPEST:
             return []
         shown: list[list[Text]] = []
-        for begin, stop in self._between(boundary.encode("ascii", "replace"), start, end):
+        for begin, stop in self._between(outer.boundary.encode("ascii", "replace"), start, end):
             head = bytes(self._raw[begin : min(stop, begin + _LONGEST_HEADER)])
             length = 0 if head.startswith(b"\r\n") else head.find(b"\r\n\r\n") + 2
             body = begin + length + 2 if length != 1 else stop
@@ -79,7 +103,9 @@ class _Reader:
             shown += self.part(head[:length], body, stop, depth + 1)
             if self._octets <= 0:
                 break
-        return [[text for group in shown for text in group]] if kind == "multipart/alternative" and shown else shown
+        return (
+            [[text for group in shown for text in group]] if outer.kind == "multipart/alternative" and shown else shown
+        )
 
     def _between(self, boundary: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Where the parts of a multipart begin and end."""
@@ -96,12 +122,16 @@ class _Reader:
             self._parts -= 1
             yield begin + 2, at if at >= 0 else end
 
-    def _decoded(self, part: Part, body: bytes) -> str:
-        part.set_payload(body.decode("ascii", "surrogateescape"))
-        octets = part.get_payload(decode=True)
-        octets = octets[: self._octets] if isinstance(octets, bytes) else b""
+    def _decoded(self, block: bytes, head: _Head, body: bytes) -> str:
+        octets = body
+        if not head.plain:
+            part = message_from_bytes(block + b"\r\n")
+            part.set_payload(body.decode("ascii", "surrogateescape"))
+            payload = part.get_payload(decode=True)
+            octets = payload if isinstance(payload, bytes) else b""
+        octets = octets[: self._octets]
         self._octets -= len(octets)
-        charset = (part.get_content_charset() or "").lower()
+        charset = head.charset
         if not charset:
             try:
                 return octets.decode()

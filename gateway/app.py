@@ -16,7 +16,6 @@ from config.customers import Customer
 from config.policy import Policy
 from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
-from consent.cluster_labels import Labels
 from consent.database import RegistryError
 from consent.importer import Importer
 from consent.model import Event
@@ -34,6 +33,7 @@ from gateway.dns import Resolver
 from gateway.evidence import Evidence
 from gateway.http.server import servers
 from gateway.jobs import Jobs
+from gateway.labels import Labels
 from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.memory import MemoryLedger
@@ -94,10 +94,12 @@ class Gateway:
         self.directory = Directory(policy, own_names(settings.hostname, settings.operator.domains))
         self.repeats = Repeats(self.stores.repeats, clock)
         self.signing = Signing(self.stores.secrets)
-        self.changes = Changes(self.stores, self.directory, self.signing, self.repeats, self.metrics, clock)
+        self.labels = Labels(self.stores.cluster_labels, clock, self.metrics.alarm)
+        self.changes = Changes(
+            self.stores, self.directory, self.signing, self.repeats, self.labels, self.metrics, clock
+        )
         self.strangers = Strangers()
         self.ledger, self.clusters = self._make_ledger()
-        self.labels = Labels()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
         self._alert_mail = AlertMail(lambda: self.settings)
@@ -135,6 +137,7 @@ class Gateway:
         )
         stack.push_async_callback(self.journal.close)
         stack.push_async_callback(self.repeats.close)
+        stack.push_async_callback(self.labels.close)
         self.alerts = Alerts(
             self.stores.outbox, self._customer, self._alert_mail.reaches, self.journal.note, self.metrics.alarm
         )

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from consent.cluster_labels import ClusterLabel
 from consent.customers import StoredCustomer
 from consent.database import RegistryError
 from consent.dkim_keys import DkimKey
 from consent.repeats import Repeat
 from filters.engine import UnknownRule
 from gateway.directory import Directory
+from gateway.labels import Labels
 from gateway.metrics import Metrics
 from gateway.repeats import KEPT, Repeats
 from gateway.signing import Signing
@@ -37,6 +39,8 @@ class _Changed:
     """Of these customers."""
     repeats_seen: int
     repeats: Sequence[Repeat]
+    labels_seen: int
+    labels: Sequence[ClusterLabel]
 
 
 class Changes:
@@ -48,13 +52,15 @@ class Changes:
         directory: Directory,
         signing: Signing,
         repeats: Repeats,
+        labels: Labels,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._customers, self._keys, self._repeat_store = stores.customers, stores.dkim_keys, stores.repeats
+        self._labels, self._label_store = labels, stores.cluster_labels
         self._directory, self._signing, self._repeats = directory, signing, repeats
         self._metrics, self._clock = metrics, clock
-        self._customers_seen = self._repeats_seen = 0
+        self._customers_seen = self._repeats_seen = self._labels_seen = 0
         self._logged = float("-inf")
         self._one_at_a_time = asyncio.Lock()
         self.current = False
@@ -78,7 +84,8 @@ class Changes:
     def _fetch(self) -> _Changed:
         seen, customers = self._customers.changed_since(self._customers_seen)
         keys = self._keys.active(stored.customer.id for stored in customers)
-        return _Changed(seen, customers, keys, *self._repeat_store.changed_since(self._repeats_seen))
+        repeats = self._repeat_store.changed_since(self._repeats_seen)
+        return _Changed(seen, customers, keys, *repeats, *self._label_store.changed_since(self._labels_seen))
 
     def _apply(self, changed: _Changed) -> None:
         for stored in changed.customers:
@@ -90,6 +97,9 @@ class Changes:
         self._signing.update(changed.keys)
         for repeat in changed.repeats:
             self._repeats.load(repeat)
+        for label in changed.labels:
+            self._labels.load(label)
+        self._labels_seen = changed.labels_seen
         self.went_back += changed.customers_seen < self._customers_seen
         self._customers_seen, self._repeats_seen = changed.customers_seen, changed.repeats_seen
         self.current = True
@@ -109,7 +119,10 @@ class Changes:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def clean(self, *, stored: bool = True) -> None:
-        """Once: forget repeats older than five days, those that the registry has too where `stored`."""
+        """Once: forget repeats older than five days and labels of clusters that had no mail for 400, those that the
+        registry has too where `stored`."""
         self._repeats.expire()
+        self._labels.expire()
         if stored:
+            await asyncio.to_thread(self._label_store.purge, self._clock())
             await asyncio.to_thread(self._repeat_store.purge, self._clock() - KEPT)

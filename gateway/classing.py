@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from consent.address import Address
-from consent.cluster_labels import Label
 from consent.mailing import Class
 from filters import reports
 from filters.declared import declared
@@ -22,6 +21,7 @@ from filters.model import Facts, Finding, Reply
 from filters.pace import allowance
 from filters.promotion import promotion
 from gateway.fingerprints import fingerprinted
+from gateway.labels import Label
 from gateway.ledger.charges import Charge, Reservation
 from gateway.ledger.clusters import NOWHERE, Placed, new_id
 from gateway.ledger.model import key

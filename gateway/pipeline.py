@@ -41,7 +41,6 @@ from config.limits import Cap
 from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from consent.address import Address
-from consent.cluster_labels import Labels
 from consent.profiles import shipped
 from filters.engine import evaluate
 from filters.model import Finding, Phase, Reply
@@ -52,6 +51,7 @@ from gateway.desk import MAX_BYTES, Desk
 from gateway.directory import Directory, Identity, own_names
 from gateway.dns import Resolver
 from gateway.facts import House
+from gateway.labels import Labels
 from gateway.ledger.clusters import Clusters
 from gateway.ledger.model import Ledger
 from gateway.limits import Charges, Limit, Sending

@@ -5,6 +5,7 @@ from typing import Self
 
 from config.files import ConfigError
 from config.settings import Settings
+from consent.cluster_labels import ClusterLabelStore
 from consent.credentials import CredentialStore
 from consent.customers import CustomerStore
 from consent.database import Database
@@ -31,6 +32,7 @@ class Stores:
     credentials: CredentialStore
     exemptions: ExemptionStore
     dkim_keys: DkimKeyStore
+    cluster_labels: ClusterLabelStore
     tokens: TokenStore
     subjects: SubjectStore
     heads: HeadStore
@@ -68,6 +70,7 @@ class Stores:
             CredentialStore(database),
             ExemptionStore(database),
             DkimKeyStore(database, secrets),
+            ClusterLabelStore(database),
             TokenStore(database),
             SubjectStore(database, secrets),
             HeadStore(database),

@@ -13,6 +13,7 @@ _COMMANDS = {
     "exempt": "Let a rule only observe one customer for a while.",
     "domains": "Add, list, check and remove domains, by proof in the DNS or by your word.",
     "limits": "Show what is used and left of a customer's sending limits.",
+    "clusters": "List clusters of near-identical mail; say what they are.",
     "dkim": "Make, show, rotate and remove the keys that customers' mail is signed with.",
     "parties": "Show and add the parties a customer sends for.",
     "lists": "Show and describe lists; lower the grade a complaint raised.",

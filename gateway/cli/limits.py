@@ -4,9 +4,6 @@ import asyncio
 import json
 from dataclasses import asdict
 from typing import Any, TextIO
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote
-from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
@@ -23,11 +20,10 @@ from gateway.cli.context import (
     show,
     utc_now,
 )
+from gateway.cli.running import of_gateway, token_file_option
 from gateway.usage import LedgerAway, Window, windows
 
-_SECONDS = 10.0
 _COLUMNS = ("scope", "name", "measure", "window", "cap", "used", "room", "reset", "hard")
-_MOST = 16 * 1024 * 1024
 
 
 @click.group("limits")
@@ -37,12 +33,7 @@ def command() -> None:
 
 @command.command("show")
 @click.argument("customer", metavar="ID")
-@click.option(
-    "--token-file",
-    type=click.File(),
-    default=None,
-    help="A token of `postern token create`, `-` for stdin; needed where the ledger is in the gateway's memory.",
-)
+@token_file_option
 @config_option
 @json_option
 def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json: bool) -> None:
@@ -63,14 +54,8 @@ def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json:
         except LedgerAway as error:
             fail(str(error), 2)
         rows = [asdict(each) for each in found]
-    elif token_file is None:
-        fail(
-            "the ledger is memory://, so the figures are in the gateway that runs: give --token-file FILE, with what "
-            "`postern token create --role auditor | tail -n 1` prints",
-            2,
-        )
     else:
-        rows = _of_gateway(settings.http.address, customer, token_file.read().strip())
+        rows = of_gateway(settings, customer, "limits", token_file)
     if as_json:
         click.echo(json.dumps({"customer": customer, "limits": rows}, indent=2))
         return
@@ -97,24 +82,3 @@ async def _of_redis(settings: Settings, policy: LimitsPolicy, customer: Customer
         return await windows(ledger, policy, customer)
     finally:
         await ledger.close()
-
-
-def _of_gateway(address: str, customer: str, token: str) -> list[dict[str, Any]]:
-    if not token.isascii() or not token.isprintable():
-        fail("--token-file: holds no token", 2)
-    url = f"http://{address}/api/v1/customers/{quote(customer, safe='')}/limits"
-    try:
-        # It is here or near: a proxy of the environment must not see the token.
-        direct = build_opener(ProxyHandler({}))
-        with direct.open(Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=_SECONDS) as answer:
-            rows: list[dict[str, Any]] = json.loads(answer.read(_MOST))["limits"]
-            return rows
-    except HTTPError as error:
-        try:
-            why = str(json.loads(error.read(_MOST))["detail"])
-        except (ValueError, KeyError, TypeError):
-            why = error.reason
-        fail(f"{url}: {error.code}: {why}", 1 if error.code == 404 else 2)
-    except (URLError, TimeoutError, ValueError, KeyError, ConnectionError) as error:
-        why = str(getattr(error, "reason", error))
-        fail(f"{url}: no answer of a gateway: {why}; is `postern serve` running with these settings?", 2)

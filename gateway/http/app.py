@@ -11,6 +11,7 @@ from starlette.types import Scope
 from gateway.http import (
     audit,
     checks,
+    clusters,
     consent,
     credentials,
     customers,
@@ -53,6 +54,7 @@ _SECTIONS = (
     ("dkim", "The keys that sign a customer's mail, and the records to publish for them."),
     ("customers", "The operator's switch."),
     ("limits", "What is used and left of sending limits."),
+    ("clusters", "Near-identical mail: how many it reached, and what the operator says of it."),
     ("credentials", "Who may send for a customer: made, locked, given another password."),
     ("exemptions", "Rules that only observe one customer for a while."),
     ("domains", "Which domains a customer may use, and how that was shown."),
@@ -82,7 +84,7 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
     context = Context(gateway, pool, rates)
     health.routes(app, gateway)
     customers.routes(app, gateway)
-    for switch in (credentials, exemptions, domains):
+    for switch in (credentials, exemptions, domains, clusters):
         switch.routes(app, context)
     # Before the paths that take an address, which may hold a slash.
     nouns = (

@@ -88,9 +88,10 @@ class RedisClusters:
         """Count them; where Redis is away, here."""
         if not cluster or not recipients:
             return
-        if self._alone.knows(customer, cluster):
+        crowded = len(self._telling) >= _MOST
+        if crowded or self._alone.knows(customer, cluster):
             self._alone.reached(customer, cluster, recipients)
-        if len(self._telling) >= _MOST:
+        if crowded:
             return
         task = asyncio.get_running_loop().create_task(self._tell(customer, cluster, recipients))
         self._telling.add(task)

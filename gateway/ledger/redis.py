@@ -280,6 +280,10 @@ class RedisLedger:
 
     def _down(self, error: Exception) -> None:
         self._up = False
+        self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        """Raise the alarm, once a minute."""
         why = str(error) or type(error).__name__
         now = asyncio.get_running_loop().time()
         if self._complained is None or now - self._complained >= _COMPLAIN:
@@ -303,7 +307,7 @@ class RedisLedger:
             calls.append(Call(_ACTIVITY, keys, [argument]))
         calls += [each.call for each in runs]
         read: list[Callable[[Any], Any]] = [lambda raw: list(map(float, raw))] * len(places)
-        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities) + [_octets] * len(runs)
+        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities) + [_as_it_is] * len(runs)
         replies = await self._run(calls, read)
         for group, reply in zip(places, replies, strict=False):
             for at, call in enumerate(group):
@@ -318,8 +322,14 @@ class RedisLedger:
                 if not each.answer.done():
                     each.answer.set_result(said)
         for run, said in zip(runs, rest, strict=True):
-            if not run.answer.done():
-                run.answer.set_result(said)
+            self._answer(run, said)
+
+    def _answer(self, run: _Run, said: Any) -> None:
+        if isinstance(said, Exception):
+            # Only this script, or what was asked of it, is at fault: the limits are still counted together.
+            self._complain(said)
+        if not run.answer.done():
+            run.answer.set_result(said if isinstance(said, bytes) else None)
 
     async def _run(self, calls: Sequence[Call], read: Sequence[Callable[[Any], Any]]) -> list[Any]:
         """What the scripts answered, each as it is to be read; None for each that gave no answer."""
@@ -344,8 +354,6 @@ class RedisLedger:
         return round(self._clock() * 1000)
 
 
-def _octets(raw: Any) -> bytes:
-    """What a script of somebody's own answered; raises what it failed with."""
-    if not isinstance(raw, bytes):
-        raise raw if isinstance(raw, Exception) else TypeError("a script must answer octets")
+def _as_it_is(raw: Any) -> Any:
+    """What a script of somebody's own answered, or the error it ended with."""
     return raw

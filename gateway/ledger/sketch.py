@@ -12,16 +12,20 @@ _BITS = 12
 _REGISTERS = 1 << _BITS
 _EXACT = 256
 _ALPHA = 0.7213 / (1 + 1.079 / _REGISTERS)
+_HIGHS = int.from_bytes(b"\x80" * _REGISTERS)
+"""The highest bit of each register, which no rank has."""
 
 
 class Sketch:
     """Things that were added."""
 
-    __slots__ = ("_few", "_registers")
+    __slots__ = ("_asked", "_few", "_registers")
 
     def __init__(self) -> None:
         self._few: set[int] | None = set()
         self._registers = bytearray()
+        self._asked: bytearray | None = None
+        """The registers that `_few` come to, once somebody has asked for them."""
 
     def add(self, things: Iterable[str]) -> None:
         """Add some; what was added before changes nothing."""
@@ -31,8 +35,10 @@ class Sketch:
                 _note(self._registers, hashed)
             else:
                 self._few.add(hashed)
+                if self._asked is not None:
+                    _note(self._asked, hashed)
                 if len(self._few) > _EXACT:
-                    self._registers, self._few = self._dense(), None
+                    self._registers, self._few, self._asked = self._dense(), None, None
 
     @property
     def octets(self) -> int:
@@ -40,10 +46,13 @@ class Sketch:
         return len(self._registers) if self._few is None else 32 * len(self._few)
 
     def _dense(self) -> bytearray:
-        registers = bytearray(self._registers or _REGISTERS)
-        for hashed in self._few or ():
-            _note(registers, hashed)
-        return registers
+        if self._few is None:
+            return self._registers
+        if self._asked is None:
+            self._asked = bytearray(_REGISTERS)
+            for hashed in self._few:
+                _note(self._asked, hashed)
+        return self._asked
 
 
 def count(sketches: Iterable[Sketch], *more: str) -> int:
@@ -55,10 +64,17 @@ def count(sketches: Iterable[Sketch], *more: str) -> int:
         every.append(extra)
     if all(each._few is not None for each in every):
         return len(set().union(*(each._few or () for each in every)))
-    registers = bytes(_REGISTERS)
+    registers = 0
     for each in every:
-        registers = bytes(map(max, registers, each._dense()))
-    return _estimate(registers)
+        registers = _larger(registers, int.from_bytes(each._dense()))
+    return _estimate(registers.to_bytes(_REGISTERS))
+
+
+def _larger(one: int, other: int) -> int:
+    """The larger of each two registers, of all at once."""
+    not_less = ((one | _HIGHS) - other) & _HIGHS
+    whole = not_less | (not_less - (not_less >> 7))
+    return other ^ ((one ^ other) & whole)
 
 
 def _note(registers: bytearray, hashed: int) -> None:
@@ -70,7 +86,14 @@ def _note(registers: bytearray, hashed: int) -> None:
 
 def _estimate(registers: bytes) -> int:
     empty = registers.count(0)
-    raw = _ALPHA * _REGISTERS**2 / sum(2.0**-rank * registers.count(rank) for rank in range(64 - _BITS + 2))
+    total, left = 0.0, _REGISTERS
+    for rank in range(64 - _BITS + 2):
+        with_it = registers.count(rank)
+        total += 2.0**-rank * with_it
+        left -= with_it
+        if not left:
+            break
+    raw = _ALPHA * _REGISTERS**2 / total
     if raw <= 2.5 * _REGISTERS and empty:
         return round(_REGISTERS * log(_REGISTERS / empty))
     return round(raw)

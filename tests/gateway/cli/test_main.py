@@ -17,6 +17,7 @@ GROUPS = {
     "exempt": ("add", "list", "remove"),
     "domains": ("add", "list", "check", "remove"),
     "limits": ("show",),
+    "clusters": ("list", "label"),
     "dkim": ("create", "show", "rotate", "remove"),
     "parties": ("list", "show", "add"),
     "consent": (

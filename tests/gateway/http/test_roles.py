@@ -77,6 +77,9 @@ TABLE = {
         201, json={"rule": "HDR-DATE", "until": "2026-12-31T00:00:00Z", "reason": "test"}
     ),
     ("POST", f"{C}/exemptions/remove"): admin(json={"rule": "HDR-DATE", "reason": "test"}),
+    ("GET", f"{C}/clusters"): readers(),
+    ("PUT", f"{C}/clusters/{{cluster}}/label"): admin(json={"label": "bulk", "reason": "test"}),
+    ("DELETE", f"{C}/clusters/{{cluster}}/label"): admin(params={"reason": "test"}),
     ("GET", f"{C}/domains"): inward(),
     ("POST", f"{C}/domains"): admin(201, json={"domain": "shop.example", "reason": "contract"}),
     ("POST", f"{C}/domains/remove"): admin(json={"domain": "shop.example", "reason": "contract ended"}),
@@ -112,7 +115,7 @@ async def placed(api: Api) -> dict[str, str]:
     answer = await api.ask("POST", "consent/imports", "own", params={"list": "newsletter"}, content=FILE)
     await api.tell("notices", id="signup-3", text="I want the newsletter.")
     values = {"customer": "acme", "address": BOB, "name": "newsletter", "notice": "signup-3", "party": "garden"}
-    return values | {"job": answer.json()["id"]}
+    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867"}
 
 
 async def test_every_endpoint_answers_every_role_as_the_table_says(api: Api) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from filters.fingerprint import Fingerprint
+from gateway.ledger.clusters import new_id
+from gateway.usage import LedgerAway
 from tests.rig.gateway import running
 from tests.rig.redis import RedisServer
 from tests.rig.redis import running as redis
@@ -63,3 +66,25 @@ async def test_connections_and_failures_are_counted_together_and_mail_goes_on_wi
             assert 'postern_alarms_total{part="ledger"} 1.0' in text
             for talk in (*talks, guesser, second, late):
                 talk.writer.transport.abort()
+
+
+async def test_a_campaign_over_two_gateways_is_one_cluster_and_stays_it_without_redis(tmp_path: Path) -> None:
+    advert = Fingerprint(tuple(range(1000, 1040)))
+    with redis() as server:
+        settings = {"ledger": {"url": server.url, "nodes": 2}}
+        async with running(tmp_path / "a", settings=settings) as (one, hop, _):
+            async with running(tmp_path / "b", hop=hop, settings=settings) as (other, __, ___):
+                ids = []
+                for number, gateway in enumerate((one, other, one, other)):
+                    placed = await gateway.clusters.place("acme", advert, [f"r{number}"], fresh=new_id())
+                    gateway.clusters.reached("acme", placed.cluster, [f"r{number}"])
+                    await gateway.clusters.close()
+                    ids.append(placed.cluster)
+                assert len(set(ids)) == 1
+                assert [each.reach.day for each in await other.grown("acme")] == [4]
+                assert one.edge.pipeline.clusters is one.clusters
+                server.kill()
+                placed = await other.clusters.place("acme", advert, fresh=new_id())
+                assert (placed.cluster, placed.reach.day) == (ids[0], 2 * 2)
+                with pytest.raises(LedgerAway):
+                    await other.grown("acme")
