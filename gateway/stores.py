@@ -5,6 +5,7 @@ from typing import Self
 
 from config.files import ConfigError
 from config.settings import Settings
+from consent.confirmations import ConfirmationStore
 from consent.credentials import CredentialStore
 from consent.customers import CustomerStore
 from consent.database import Database
@@ -39,6 +40,7 @@ class Stores:
     consent_database: Database
     """Where consents, lists, notices and imports are; on PostgreSQL it is `database`."""
     consents: ConsentStore
+    confirmations: ConfirmationStore
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -75,6 +77,7 @@ class Stores:
             Outbox(database),
             consent_database,
             ConsentStore(consent_database, secrets),
+            ConfirmationStore(consent_database, secrets),
         )
 
     def close(self) -> None:
