@@ -120,8 +120,8 @@ def content(settings: Settings, about: About, mail: Confirmation, link: str, to:
     message["Subject"] = words["subject"].format(**names)
     message["Message-ID"] = message_id(settings, mail)
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = language
     message.set_content("\n\n".join(paragraphs) + f"\n\n-- \n{words['via'].format(**names)}\n", cte="quoted-printable")
+    message["Content-Language"] = language
     return message.as_bytes()
 
 
