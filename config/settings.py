@@ -203,6 +203,9 @@ class Http(Frozen):
     """Where the public is served, /u/ and /healthz alone; empty: unsubscribing is served on `address` too."""
     public_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?)?$")] = ""
     """What unsubscribe links begin with: https:// and the host name under which a proxy reaches the above."""
+    proxies: tuple[Network, ...] = ()
+    """Addresses and networks of the proxies in front of `public_address`: the last address of X-Forwarded-For is their
+    word for where a person confirms from, and is believed of nobody else."""
     import_bytes: Bytes = 2 * 1024 * 1024 * 1024
     """Octets of one file to import at most."""
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50
@@ -218,6 +221,8 @@ class EdgeLimits(Frozen):
     """Over all processes; an IPv6 /64 is one address. Strangers get 421, customers 450 at MAIL."""
     connections_per_customer: Annotated[int, Field(ge=1)] = 500
     """Over all processes; beyond it MAIL is answered 450."""
+    confirmations_per_hour: Annotated[int, Field(ge=0)] = 500
+    """Confirmation mails of one customer, over all processes."""
     loop_delay: Seconds = 0.5
     """Seconds that the event loop may be late, on average over a second: then strangers get 421 and MAIL 451."""
     body_memory: Bytes = 256 * 1024 * 1024

@@ -151,6 +151,11 @@ class Secrets:
         return hmac.digest(self.wrapping_secret, b"postern unsubscribe 1 %d" % number, "sha512")
 
     @property
+    def confirmation_key(self) -> bytes:
+        """For tokens that confirm an opt-in (HMAC-SHA-256)."""
+        return hmac.digest(self.mac_key, b"postern confirmation token 1", "sha256")
+
+    @property
     def trace_key(self) -> bytes:
         """For the ids of our Received fields (HMAC-SHA-256): by it a message that was here before is known again."""
         return hmac.digest(self.mac_key, b"postern received id 1", "sha256")

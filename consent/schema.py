@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-REVISION = "0007"
+REVISION = "0009"
 """The newest migration: a registry at this revision needs none."""
 
 
@@ -359,4 +359,42 @@ dispatch_marks = Table(
     Column("until", UtcTime, nullable=False),
     Index(None, "until"),
     comment="What was told, and not to be told again before a time.",
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("customer", String(64), nullable=False),
+    Column("key", LargeBinary(33), nullable=False, comment="Secrets.subject_octets"),
+    Column("list", String(128), nullable=False),
+    Column("request", BigInteger, nullable=False, comment="number of the request's event"),
+    Column("created", UtcTime, nullable=False),
+    Column("expires", UtcTime, nullable=False, comment="when its link does"),
+    Column("status", String(16), nullable=False, comment="waiting, sent or failed"),
+    Column("due", UtcTime, nullable=False, comment="of the next attempt; while one is made, when it counts as lost"),
+    Column("attempts", Integer, nullable=False),
+    Column("doubtful", Boolean, nullable=False, comment="an attempt was begun whose end is not known"),
+    Column("sent", UtcTime),
+    Column("message_id", Text, nullable=False),
+    Column("reply", Text, nullable=False, comment="the next hop's"),
+    Column("error", Text, nullable=False, comment="of the last attempt"),
+    Column("confirmed", UtcTime, comment="when its link was first used"),
+    Index(None, "status", "due"),
+    Index(None, "customer", "request"),
+    comment="Mails that ask to confirm an opt-in: those to be sent, and what their links stand for.",
+)
+
+confirmation_counts = Table(
+    "confirmation_counts",
+    metadata,
+    Column("id", String(64), primary_key=True, comment="hash of what names the mail"),
+    Column("key", LargeBinary(33), nullable=False, comment="Secrets.subject_octets"),
+    Column("at", UtcTime, nullable=False),
+    Column("customer", String(64), nullable=False),
+    Column("request", BigInteger, nullable=False, comment="number of the request's event; 0: not known"),
+    Index(None, "key", "at"),
+    Index(None, "customer", "at"),
+    Index(None, "customer", "request"),
+    comment="Each confirmation mail that may have reached a person, of all customers (R-092).",
 )

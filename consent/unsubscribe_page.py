@@ -52,7 +52,17 @@ CONTENT_SECURITY_POLICY = (
 )
 """What the pages need: their style, and to send their own form to where they came from."""
 
-_ENVIRONMENT = Environment(
+
+class _Style(str):
+    """Text of our own that needs no escaping."""
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+SHEET = _Style(STYLE)
+"""The style as a template takes it."""
+ENVIRONMENT = Environment(
     loader=PackageLoader("consent"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 
@@ -110,7 +120,7 @@ def _page(
     hint: str = "",
     left: bool = False,
 ) -> str:
-    return _ENVIRONMENT.get_template("unsubscribe.html").render(
+    return ENVIRONMENT.get_template("unsubscribe.html").render(
         language=language,
         languages=list(LANGUAGES.items()),
         words=WORDS[language],
@@ -122,15 +132,8 @@ def _page(
         view=view,
         sender=(view.party.trading_name or view.party.name) if view else "",
         ground=_ground(view, language) if view else "",
-        style=_Style(STYLE),
+        style=SHEET,
     )
-
-
-class _Style(str):
-    """Text of our own that needs no escaping."""
-
-    def __html__(self) -> str:
-        return str(self)
 
 
 def _ground(view: View, language: str) -> str:
@@ -142,7 +145,7 @@ def _ground(view: View, language: str) -> str:
     if view.ground.at is None:
         return words["express_undated"]
     kind = "express" if view.ground.kind == "express" else "relationship"
-    return words[kind].format(date=_date(moment(view.ground.at).date(), language))
+    return words[kind].format(date=dated(moment(view.ground.at).date(), language))
 
 
 _MONTHS = {
@@ -153,7 +156,7 @@ _MONTHS = {
 }
 
 
-def _date(day: date, language: str) -> str:
+def dated(day: date, language: str) -> str:
     """The day with its month in words: figures alone are read in two ways."""
     month = _MONTHS[language].split()[day.month - 1]
     if language == "de":

@@ -4,7 +4,6 @@ It has no sender that could be answered by a machine: reverse-path `<>` and Auto
 it starts no loop.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -13,16 +12,12 @@ from email.policy import SMTP
 from typing import Any
 
 from config.customers import Customer
-from config.files import ConfigError
 from config.settings import Settings
 from consent.address import Address, AddressError
 from consent.outbox import Dispatch
-from gateway.nexthop import NextHop
-from gateway.rota import Rota
+from gateway.own_mail import MailFailed, OwnMail
 from gateway.transform import date_time
 
-_DOT_SECONDS = 45.0
-_WHOLE_SECONDS = 60.0
 _ANSWER = """\
 450 until there is room again: your server keeps it and tries again.
 Where we have made the limit a hard one the answer is 550, and it comes back to its sender"""
@@ -36,16 +31,12 @@ receipts or alerts, write to us: we can label it.
 """
 
 
-class MailFailed(Exception):
-    """The next hop did not take it, or it cannot be sent; the text says why."""
-
-
 class AlertMail:
-    """Sends it through the first next hop, on a session of its own for each: they are few, and no customer waits."""
+    """Sends it through the first next hop."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, settings: Callable[[], Settings], mail: OwnMail) -> None:
         """`settings` gives those in force."""
-        self._settings, self._rota = settings, Rota()
+        self._settings, self._mail = settings, mail
 
     def reaches(self, customer: Customer) -> bool:
         """Whether there is somebody to write from and somebody to write to."""
@@ -61,29 +52,7 @@ class AlertMail:
         if not recipient.ascii_only or not settings.operator.mailbox.isascii():
             raise MailFailed("contact and [operator] mailbox must be ASCII: the next hop may not take others")
         octets = content(settings, customer, dispatch)
-        only = settings.next_hops[0].model_copy(update={"sessions": 1, "share": 1.0})
-        clock = asyncio.get_running_loop().time
-        hop = NextHop(only, hostname=settings.hostname, clock=clock, on_alarm=None, rota=self._rota)
-        try:
-            async with asyncio.timeout(_WHOLE_SECONDS):
-                await hop.start()
-                await self._pass_on(hop, customer, recipient, octets)
-        except TimeoutError:
-            raise MailFailed(f"the next hop did not take it within {_WHOLE_SECONDS:g} s") from None
-        except ConfigError as error:
-            raise MailFailed(str(error)) from None
-        finally:
-            await hop.close()
-
-    async def _pass_on(self, hop: NextHop, customer: Customer, recipient: Address, octets: bytes) -> None:
-        transaction = hop.transaction(customer.id, "")
-        reply = await transaction.rcpt(recipient.text)
-        if not reply.positive:
-            await transaction.abandon()
-            raise MailFailed(f"the next hop does not take the contact: {reply.code} {reply.enhanced}")
-        delivery = await transaction.send(octets, (), dot_timeout=_DOT_SECONDS)
-        if delivery.outcome != "accepted":
-            raise MailFailed(f"the next hop does not take the mail: {delivery.reply.code} {delivery.reply.enhanced}")
+        await self._mail.send(settings, settings.next_hops[0], customer.id, "", recipient.text, octets, noun="contact")
 
 
 def content(settings: Settings, customer: Customer, dispatch: Dispatch) -> bytes:

@@ -27,6 +27,8 @@ from gateway.alerts import Alerts
 from gateway.audit.errors import JournalError
 from gateway.audit.strangers import Strangers
 from gateway.changes import Changes
+from gateway.confirmations import Confirmations
+from gateway.confirming import Confirming
 from gateway.consents import Consents
 from gateway.directory import Directory, own_names
 from gateway.dns import Resolver
@@ -41,6 +43,7 @@ from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
+from gateway.own_mail import OwnMail
 from gateway.pipeline import Pipeline
 from gateway.posting import Poster
 from gateway.registry import Registry
@@ -102,7 +105,8 @@ class Gateway:
         self.ledger, self.clusters = self._make_ledger()
         self.overload = Overload(settings.limits.loop_delay, self.metrics.loop_late)
         self._rota = Rota()
-        self._alert_mail = AlertMail(lambda: self.settings)
+        self._own_mail = OwnMail()
+        self._alert_mail = AlertMail(lambda: self.settings, self._own_mail)
         self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
         self.resolver: Resolver | None = None
         self.hops: dict[str, NextHop] = {}
@@ -128,6 +132,7 @@ class Gateway:
         if self.supervisor is not None:
             stack.push_async_callback(self.supervisor.close, 0)
             await self.supervisor.spawn()
+        stack.callback(self.signing.close)
         self.changes.load()
         self.metrics.switched_off(RULES, frozenset(bound.rule.code for bound in bind(self.policy)))
         # Off the loop: the last segment is read whole.
@@ -173,7 +178,7 @@ class Gateway:
         self._tasks.append(loop.create_task(self.changes.follow()))
         if self.once:
             self._tasks.append(loop.create_task(self.restore.follow(lambda: self.changes.went_back)))
-            self._tasks.append(loop.create_task(self.webhooks.run()))
+            self._tasks += [loop.create_task(self.webhooks.run()), loop.create_task(self.confirming.run())]
         if self.supervisor is None:
             self._tasks.append(loop.create_task(self.overload.watch()))
         self._tasks += [loop.create_task(work) for work in (self.alerts.run(), self._every_minute(), self._every_day())]
@@ -192,7 +197,6 @@ class Gateway:
         stack.callback(authenticator.close)
         self.vouching = Vouching(self.resolver)
         stack.callback(self.vouching.close)
-        stack.callback(self.signing.close)
         self.locker = Locker(self.stores.credentials, self.journal, self.ledger, self.metrics, self.clock)
         self.edge = self._make_edge(authenticator)
         # When the next hops are closed, what was still being forwarded ends; its outcome is yet to be noted.
@@ -219,6 +223,19 @@ class Gateway:
         self.jobs = Jobs(settings, importer, self.metrics.alarm)
         stack.push_async_callback(self.jobs.close)
         await self.jobs.open()
+        self.confirmations = Confirmations(
+            self.consents, self.stores.confirmations, lambda: self.settings, self._customer
+        )
+        self.confirming = Confirming(
+            self.confirmations,
+            lambda: self.settings,
+            self._own_mail,
+            self.signing,
+            self.journal.note,
+            self.metrics,
+            self.clock,
+        )
+        stack.push_async_callback(self.confirming.close, _LAST_SECONDS)
         self.webhooks = Webhooks(
             self.stores.outbox,
             self.stores.secrets,
@@ -413,6 +430,7 @@ class Gateway:
             await self._guarded(self.changes.clean(stored=self.once))
             if self.once:
                 await self._guarded(self.webhooks.purge())
+                await self._guarded(self.confirming.purge())
             if self.policy.audit.retention_days:
                 before = self.clock() - timedelta(days=self.policy.audit.retention_days)
                 await self._guarded(asyncio.to_thread(self.journal.retire, before))

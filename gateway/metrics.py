@@ -29,6 +29,9 @@ class Metrics:
         self.unsubscribes = Counter(
             "postern_unsubscribes", "Withdrawals through a token", ["reason"], registry=self.registry
         )
+        self.confirmations = Counter(
+            "postern_confirmations", "Confirmation mails, and opt-ins confirmed", ["result"], registry=self.registry
+        )
         self.strangers = Counter(
             "postern_strangers_refused", "Refusals of clients that are no customer", ["reason"], registry=self.registry
         )

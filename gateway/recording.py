@@ -94,6 +94,10 @@ class Recording:
         """`write_ahead` into its journal."""
         return write_ahead(self._journal, customer)
 
+    def ahead_of(self, record: Record) -> None:
+        """Make a record durable in the audit before what it says is done; raises JournalError."""
+        self._journal.append_blocking(record)
+
     def append(self, customer: str, entry: Entry, by: By) -> Done:
         """Record one event. Raises RegistryError, and JournalError for one that stops mail; then nothing is changed."""
         appended = self._store.append(customer, [entry], before_commit=self.ahead(customer))

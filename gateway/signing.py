@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from config.customers import Customer
 from consent.dkim_keys import DkimKey
 from consent.keys import Secrets, Unsealable
 from filters.message import Message
 from filters.model import Facts
+from filters.signatures import aligned
 from filters.signing import signing_domain
 from gateway.sign import BadKey, SigningKey, sign
 from gateway.transform import Change
@@ -93,6 +95,21 @@ class Signing:
             raise SigningFailed(f"signing for {domain} (customer {customer}): {type(error).__name__}") from None
         made = (f"signed for {domain}: selector {each.stored.selector}, {each.stored.algorithm}" for each in held)
         return replace(change, head=fields + change.head, modifications=(*change.modifications, *made))
+
+    async def sign_ours(self, customer: Customer, author: str, raw: bytes, now: datetime) -> bytes:
+        """Signature fields, with CRLF, for a message that we wrote in a customer's name, from a mailbox in the domain
+        `author`: of that domain, or of the nearest above it that has a key; none are no octets. Raises SigningFailed.
+        """
+        keyed, domain = self._keys.get(customer.id, {}), author
+        while domain and not (domain in keyed and domain in customer.domains and aligned(domain, author)):
+            domain = domain.partition(".")[2]
+        if not domain:
+            return b""
+        message, unchanged = Message(raw), Change(b"", 0, ())
+        work = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._sign, keyed[domain], message, unchanged, now
+        )
+        return await work
 
     def _sign(self, held: Iterable[_Held], message: Message, change: Change, now: datetime) -> bytes:
         keys = [self._opened(each) for each in held]

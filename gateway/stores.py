@@ -6,6 +6,7 @@ from typing import Self
 from config.files import ConfigError
 from config.settings import Settings
 from consent.cluster_labels import ClusterLabelStore
+from consent.confirmations import ConfirmationStore
 from consent.credentials import CredentialStore
 from consent.customers import CustomerStore
 from consent.database import Database
@@ -41,6 +42,7 @@ class Stores:
     consent_database: Database
     """Where consents, lists, notices and imports are; on PostgreSQL it is `database`."""
     consents: ConsentStore
+    confirmations: ConfirmationStore
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -78,6 +80,7 @@ class Stores:
             Outbox(database),
             consent_database,
             ConsentStore(consent_database, secrets),
+            ConfirmationStore(consent_database, secrets),
         )
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ from config.customers import Customer
 from consent.database import RegistryError
 from consent.keys import Secrets
 from consent.outbox import Dispatch, Outbox
-from gateway.alert_mail import AlertMail, MailFailed
+from gateway.alert_mail import AlertMail
 from gateway.metrics import Metrics
+from gateway.own_mail import MailFailed
 from gateway.posting import Poster, PostFailed
 
 AT_ONCE = 8

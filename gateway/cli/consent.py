@@ -15,6 +15,7 @@ from consent.model import ALL
 from consent.refusals import refusal
 from consent.words import clock, grade_text, time_text
 from gateway.cli.acting import acting, asking
+from gateway.cli.consent_confirm import confirm
 from gateway.cli.consent_export import export, proof, shape, verify
 from gateway.cli.consent_import import import_
 from gateway.cli.consent_stops import lift, suppress, suppressions
@@ -36,19 +37,20 @@ from gateway.told import MOST_WORDS
 
 @click.group("consent")
 def command() -> None:
-    """Import, look up, withdraw, export, prove, erase and verify consents.
+    """Import, confirm, look up, withdraw, export, prove, erase and verify consents.
 
     \b
     Bring what a customer has:    postern consent import members.csv --customer acme --list spring --notice signup-3
     May it be written to:         postern consent check bob@recipient.example --customer acme --list spring
     All about one address:        postern consent show bob@recipient.example --customer acme
+    Ask to confirm (opt-in):      postern consent confirm bob@recipient.example --customer acme --list spring
     A person asks to be left:     postern consent withdraw bob@recipient.example --customer acme
     On paper:                     postern consent proof bob@recipient.example --customer acme --output bob.html
     Is it all as it was written:  postern consent verify
     """
 
 
-for _each in (import_, export, proof, verify, suppress, lift, suppressions):
+for _each in (import_, confirm, export, proof, verify, suppress, lift, suppressions):
     command.add_command(_each)
 
 

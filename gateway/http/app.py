@@ -12,6 +12,7 @@ from gateway.http import (
     audit,
     checks,
     clusters,
+    confirmations,
     consent,
     credentials,
     customers,
@@ -45,6 +46,7 @@ _LARGE = re.compile(r"/api/v1/customers/[^/]+/(?:consent/imports|check|notices)\
 _SECTIONS = (
     ("imports", "Files of consents, withdrawals, relationships and suppressions, as platforms export them."),
     ("consent", "What is on record of one address, and what people say here and now."),
+    ("confirmations", "Double opt-in: people are asked by mail, and what they answer is recorded as witnessed (E4)."),
     ("check", "May these addresses be written to?"),
     ("relationships", "Dealings with people that may be a ground for mail where there is no consent."),
     ("suppressions", "Addresses and domains that are not to be written to."),
@@ -88,7 +90,8 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
         switch.routes(app, context)
     # Before the paths that take an address, which may hold a slash.
     nouns = (
-        imports, exports, checks, consent, relationships, suppressions, lists, notices, parties, dkim, usage, audit,
+        imports, exports, checks, consent, confirmations, relationships, suppressions, lists, notices, parties, dkim,
+        usage, audit,
     )  # fmt: skip
     for noun in nouns:
         noun.routes(app, context)

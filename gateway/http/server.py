@@ -180,7 +180,7 @@ class HttpServer:
 
 
 def servers(gateway: "Gateway") -> list[HttpServer]:
-    """The API's listener and, where one is set, that of the public: unsubscribing is else served beside the API."""
+    """The API's listener and, where one is set, that of the public: /u/ and /c/ are else served beside the API."""
     http, monotonic = gateway.settings.http, asyncio.get_running_loop().time
     # Imported in their threads, because that takes the most time.
     if not http.public_address:
@@ -200,19 +200,20 @@ def _api(gateway: "Gateway", monotonic: Callable[[], float]) -> "tuple[ASGIApp, 
 
 
 def _public(gateway: "Gateway", monotonic: Callable[[], float]) -> "tuple[ASGIApp, list[Pool]]":
+    from gateway.http.confirm import routes
     from gateway.http.pool import Pool
     from gateway.http.unsubscribe import make_app
 
     # Threads of its own: a flood of questions to the API keeps nobody from leaving.
     pool = Pool()
-    return make_app(gateway.unsubscribes, pool, monotonic), [pool]
+    return make_app(gateway.unsubscribes, pool, monotonic, routes(gateway, pool, monotonic)), [pool]
 
 
 def _both(gateway: "Gateway", monotonic: Callable[[], float]) -> "tuple[ASGIApp, list[Pool]]":
     (api, threads), (public, more) = _api(gateway, monotonic), _public(gateway, monotonic)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
-        is_public = scope["type"] == "http" and scope["path"].startswith("/u/")
+        is_public = scope["type"] == "http" and scope["path"].startswith(("/u/", "/c/"))
         await (public if is_public else api)(scope, receive, send)
 
     return either, threads + more

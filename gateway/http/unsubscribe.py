@@ -1,4 +1,5 @@
-"""Unsubscribe: `GET|POST /u/{token}`, for anybody who holds a token (RFC 8058, R-117 to R-120).
+"""Unsubscribe: `GET|POST /u/{token}`, for anybody who holds a token (RFC 8058, R-117 to R-120), and the application
+that serves the public.
 
 GET and HEAD show and change nothing, however often a scanner of links asks. POST is a mailbox provider's one-click
 request, in either encoding, or a button of the page; it is answered 200 only once the withdrawal is durable. No cookie,
@@ -8,7 +9,7 @@ Whatever is no token of ours gets one and the same 404.
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
@@ -59,13 +60,16 @@ _HEADERS = {
 _NONE: Mapping[str, str] = {}
 
 
-def make_app(unsubscribes: Unsubscribes, pool: Pool, monotonic: Callable[[], float]) -> BodyLimit:
-    """The application that serves /u/ and /healthz; `pool` are its threads, `monotonic` the clock of rates."""
+def make_app(
+    unsubscribes: Unsubscribes, pool: Pool, monotonic: Callable[[], float], more: Sequence[Route] = ()
+) -> BodyLimit:
+    """The application that serves /u/, /healthz and `more`; `pool` are its threads, `monotonic` the clock of rates."""
     service = _Service(unsubscribes, pool, monotonic)
     routes = [
         Route(PATH + "{token}", service.show, methods=["GET"]),
         Route(PATH + "{token}", service.act, methods=["POST"]),
         Route("/healthz", _healthz, methods=["GET"]),
+        *more,
     ]
     handlers = {HTTPException: _other, Exception: _fault}
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
@@ -90,9 +94,9 @@ class _Service:
         token = self._token(request)
         if isinstance(token, Response):
             return token
-        form = await _form(request)
+        form = await form_of(request)
         if form is None:
-            return _note(request, "bad", HTTPStatus.BAD_REQUEST)
+            return answer_note(request, "bad", HTTPStatus.BAD_REQUEST)
         one_click, act = form.get("List-Unsubscribe"), form.get("act")
         try:
             if one_click == "One-Click":
@@ -105,16 +109,16 @@ class _Service:
                 return await self._undo(request, token)
         except (JournalError, RegistryError) as error:
             log.error("POST %s: %s", PATH, error)
-            return _note(request, "later", HTTPStatus.SERVICE_UNAVAILABLE, LATER)
-        return _note(request, "bad", HTTPStatus.BAD_REQUEST)
+            return answer_note(request, "later", HTTPStatus.SERVICE_UNAVAILABLE, LATER)
+        return answer_note(request, "bad", HTTPStatus.BAD_REQUEST)
 
     async def _undo(self, request: Request, token: Token) -> Response:
         undone = await self._run(self._unsubscribes.undo, token)
         view = await self._view(token)
-        return _html(note("undone" if undone else "not_undone", _language(request), view), _language(request))
+        return answer_page(note("undone" if undone else "not_undone", language_of(request), view), language_of(request))
 
     async def _page(self, request: Request, token: Token) -> Response:
-        return _html(page(await self._view(token), _language(request)), _language(request))
+        return answer_page(page(await self._view(token), language_of(request)), language_of(request))
 
     async def _view(self, token: Token) -> View:
         try:
@@ -134,11 +138,11 @@ class _Service:
         try:
             if token is None:
                 self._of_address.take(address_group(request.client.host) if request.client else "")
-                return _note(request, "gone", HTTPStatus.NOT_FOUND)
+                return answer_note(request, "gone", HTTPStatus.NOT_FOUND)
             kind = "change" if request.method == "POST" else "show"
             self._of_token.take(f"{kind} {hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}")
         except Problem as problem:
-            return _note(request, "busy", problem.status, problem.headers)
+            return answer_note(request, "busy", problem.status, problem.headers)
         return token
 
     async def _run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -148,7 +152,7 @@ class _Service:
             raise RegistryDown(problem.detail) from None
 
 
-async def _form(request: Request) -> FormData | None:
+async def form_of(request: Request) -> FormData | None:
     """The fields of a body in either encoding; None for one that is neither."""
     try:
         return await request.form(max_files=0, max_fields=_MOST_FIELDS)
@@ -156,17 +160,22 @@ async def _form(request: Request) -> FormData | None:
         return None
 
 
-def _language(request: Request) -> str:
+def language_of(request: Request) -> str:
+    """The language that a request asks for."""
     return language(request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
 
 
-def _html(text: str, tongue: str, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] = _NONE) -> Response:
+def answer_page(
+    text: str, tongue: str, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] = _NONE
+) -> Response:
+    """A page, with the header fields that all of them have."""
     return HTMLResponse(text, int(status), {**_HEADERS, "Content-Language": tongue, **headers})
 
 
-def _note(request: Request, what: str, status: HTTPStatus, headers: Mapping[str, str] = _NONE) -> Response:
-    tongue = _language(request)
-    return _html(note(what, tongue), tongue, status, headers)
+def answer_note(request: Request, what: str, status: HTTPStatus, headers: Mapping[str, str] = _NONE) -> Response:
+    """A page with one thing to say."""
+    tongue = language_of(request)
+    return answer_page(note(what, tongue), tongue, status, headers)
 
 
 async def _healthz(request: Request) -> Response:
@@ -177,8 +186,8 @@ async def _other(request: Request, error: HTTPException) -> Response:
     """What is not served here: another path, another method."""
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return PlainTextResponse("Method Not Allowed\n", error.status_code, {**_HEADERS, **(error.headers or {})})
-    return _note(request, "gone", HTTPStatus.NOT_FOUND)
+    return answer_note(request, "gone", HTTPStatus.NOT_FOUND)
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    return _note(request, "later", HTTPStatus.INTERNAL_SERVER_ERROR)
+    return answer_note(request, "later", HTTPStatus.INTERNAL_SERVER_ERROR)

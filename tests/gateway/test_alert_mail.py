@@ -12,7 +12,8 @@ import pytest
 from config.customers import Customer
 from config.settings import Settings
 from consent.outbox import TRIED_FOR, Dispatch
-from gateway.alert_mail import AlertMail, MailFailed, content, words
+from gateway.alert_mail import AlertMail, content, words
+from gateway.own_mail import MailFailed, OwnMail
 from tests.gateway.test_webhooks import until
 from tests.rig.gateway import Clock, running, settings_for
 from tests.rig.smtpd import CUT, Smtpd
@@ -35,7 +36,7 @@ def acme(contact: str = "postmaster@acme.example") -> Customer:
 
 def mail(folder: Path, hop: str, **changes: Any) -> AlertMail:
     chosen: Settings = settings_for(folder, hop, **changes)
-    return AlertMail(lambda: chosen)
+    return AlertMail(lambda: chosen, OwnMail())
 
 
 def read(octets: bytes) -> EmailMessage:

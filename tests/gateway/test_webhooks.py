@@ -18,6 +18,7 @@ from consent.database import Database, RegistryDown
 from consent.outbox import TRIED_FOR, Dispatch, Outbox
 from gateway.alert_mail import AlertMail
 from gateway.metrics import Metrics
+from gateway.own_mail import OwnMail
 from gateway.posting import Poster, secret_text
 from gateway.webhooks import AT_ONCE, LEASE, PAUSES, Webhooks, next_attempt, signing_secrets
 from tests.gateway.test_posting import home
@@ -41,7 +42,7 @@ class Deliveries:
         if hooks is not None:
             values["ca_file"] = hooks.certificate.cert
             self.know("acme", hooks.url)
-        mail = AlertMail(lambda: settings_for(folder, "127.0.0.1:1", operator={}))
+        mail = AlertMail(lambda: settings_for(folder, "127.0.0.1:1", operator={}), OwnMail())
         poster = Poster(Settings.model_validate(values), home)
         self.webhooks = Webhooks(self.outbox, self.secrets, self.customers.get, poster, mail, self.metrics, self.clock)
 

@@ -17,6 +17,7 @@ from consent.database import Database
 from consent.outbox import Outbox
 from gateway.alert_mail import AlertMail
 from gateway.metrics import Metrics
+from gateway.own_mail import OwnMail
 from gateway.posting import Poster
 from gateway.webhooks import Webhooks
 from tests.rig.gateway import settings_for
@@ -37,7 +38,7 @@ async def deliver(asked: dict[str, Any]) -> None:
         secrets(folder),
         customer,
         Poster(settings, lambda host, port: ["127.0.0.1"]),
-        AlertMail(lambda: settings_for(folder, "127.0.0.1:1")),
+        AlertMail(lambda: settings_for(folder, "127.0.0.1:1"), OwnMail()),
         Metrics(),
         lambda: datetime.now(UTC) + ahead,
     )
