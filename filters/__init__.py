@@ -65,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     addressing.near,
     addressing.reply_to,
     addressing.visible_recipients,
+    unsubscribe.one_recipient,
     unsubscribe.unsubscribe,
     content.postal_address,
     content.sender_name,

@@ -33,3 +33,10 @@ def test_nothing_raises(raw: bytes) -> None:
 
 def test_words_are_in_lower_case() -> None:
     assert all(word == word.casefold() for word in WORDS)
+
+
+def test_of_a_text_with_many_links_the_last_are_named() -> None:
+    body = b" ".join(b"https://click.example/%d" % each for each in range(500))
+    found = uris(Message(b"From: a@b.example\r\n\r\n" + body + b"\r\nhttps://u.example/last\r\n"))
+    assert len(found) == 100
+    assert found[-1] == "https://u.example/last"
