@@ -35,6 +35,7 @@ from gateway.http.server import servers
 from gateway.jobs import Jobs
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
+from gateway.links import Links
 from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
@@ -267,12 +268,18 @@ class Gateway:
             clock=self.clock,
             trace_key=self.stores.secrets.trace_key,
             unsubscribes=self.unsubscribes,
+            links=Links(settings, self.unsubscribe_tokens, self.stores.secrets),
             resolver=self.resolver,
             ledger=self.ledger,
             alerts=self.alerts,
             address_key=self.stores.secrets.address_key,
             signals=Signals(policy, self.ledger, self.locker, self.stores.secrets.trace_key),
         )
+
+    @property
+    def links(self) -> Links:
+        """Unsubscribe links under the settings in force."""
+        return Links(self.settings, self.unsubscribe_tokens, self.stores.secrets)
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:
         settings = self.settings

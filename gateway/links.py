@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ulid import ULID
+
 from config.customers import Customer
 from config.settings import Settings
 from consent.address import Address
@@ -38,9 +40,19 @@ class Link:
     """The address to which any mail unsubscribes; "" where no listener takes it."""
 
     @property
-    def values(self) -> tuple[tuple[str, str], ...]:
+    def values(self) -> tuple[tuple[str, str], tuple[str, str]]:
         """(name, value) of the two header fields, folded with CRLF."""
         return fields(self.url, self.mailbox)
+
+    def members(self, address: str) -> dict[str, str]:
+        """What a mail program is given for an address."""
+        (_, value), (_, post) = self.values
+        return {
+            "address": address,
+            "url": self.url,
+            "list_unsubscribe": value.replace("\r\n ", " "),
+            "list_unsubscribe_post": post,
+        }
 
 
 class Links:
@@ -109,6 +121,11 @@ class Links:
         if keys and keys != {token.key}:
             return "is another recipient's" if token.key not in keys else "is one recipient's, and there are others"
         return ""
+
+
+def new_reference(now: datetime) -> str:
+    """What stands for a request in answer to which links are given out."""
+    return str(ULID.from_datetime(now))
 
 
 def _named(name: str | None) -> str:

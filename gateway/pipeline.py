@@ -52,6 +52,7 @@ from gateway.dns import Resolver
 from gateway.facts import House
 from gateway.ledger.model import Ledger
 from gateway.limits import Charges, Limit, Sending
+from gateway.links import Links
 from gateway.logbook import Logbook
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
@@ -97,6 +98,7 @@ class Pipeline:
         address_key: Callable[[Address], str],
         signals: Signals,
         unsubscribes: Unsubscribes,
+        links: Links,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -106,7 +108,7 @@ class Pipeline:
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.vouching, self.signing, self.clock = budget, metrics, vouching, signing, clock
         self.policy_digest = policy.digest
-        self.trace_key, self.resolver, self.unsubscribes = trace_key, resolver, unsubscribes
+        self.trace_key, self.resolver, self.unsubscribes, self.links = trace_key, resolver, unsubscribes, links
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.house = House(

@@ -23,6 +23,7 @@ from gateway.audit.errors import JournalFull
 from gateway.audit.record import without_local_parts
 from gateway.client import Client, Closing
 from gateway.directory import Identity
+from gateway.links import NoLinks
 from gateway.logbook import Page
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
@@ -177,6 +178,9 @@ class Transaction:
                 self._note("deferred")
             log.error("decision took longer than %s s, ref %s", self._pipeline.limits.decision_timeout, self.reference)
             return Closing(replies.TOO_SLOW), refused
+        except NoLinks as error:
+            self._pipeline.metrics.alarm("unsubscribe", str(error))
+            return Closing(replies.NO_LINKS), refused
         except SigningFailed as error:
             self._pipeline.metrics.alarm("signing", str(error))
             return Closing(replies.NOT_SIGNED), refused
