@@ -18,6 +18,7 @@ from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
 from consent.database import RegistryError
 from consent.importer import Importer
+from consent.lists import ListStore
 from consent.model import Event
 from consent.unsubscribe import Token, Tokens
 from filters import RULES
@@ -33,6 +34,7 @@ from gateway.dns import Resolver
 from gateway.evidence import Evidence
 from gateway.http.server import servers
 from gateway.jobs import Jobs
+from gateway.leavers import Leavers
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.links import Links
@@ -142,6 +144,9 @@ class Gateway:
             operator_profile=self.settings.operator.profile,
             alarm=self.metrics.alarm,
         )
+        lists = ListStore(self.stores.consent_database)
+        self.leavers = Leavers(self.stores.outbox, lists, self._customer, self.clock, self.metrics.alarm)
+        stack.push_async_callback(self.leavers.close)
         self.unsubscribes = Unsubscribes(
             self.consents,
             self.journal,
@@ -149,6 +154,7 @@ class Gateway:
             self.directory,
             missed=self._missed,
             left=self._left,
+            undone=self.leavers.undone,
         )
         if self.supervisor is None:
             await self._start_mail(stack)
@@ -167,6 +173,8 @@ class Gateway:
             self._tasks.append(loop.create_task(self.webhooks.run()))
         if self.supervisor is None:
             self._tasks.append(loop.create_task(self.overload.watch()))
+        sought = self.settings.data_dir / "audit" if self.once else None
+        self._tasks.append(loop.create_task(self.leavers.run(sought)))
         self._tasks += [loop.create_task(work) for work in (self.alerts.run(), self._every_minute(), self._every_day())]
 
     async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
@@ -346,8 +354,9 @@ class Gateway:
         self.restore.missed()
 
     def _left(self, token: Token, event: Event) -> None:
-        """Somebody has left, by whichever way: it is durable. Here the customer is told (R-125)."""
+        """Somebody has left, by whichever way: it is durable. The customer is told (R-125)."""
         self.metrics.unsubscribes.labels(event.reason).inc()
+        self.leavers.left(token, event)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:

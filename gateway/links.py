@@ -75,7 +75,7 @@ class Links:
         base = f"https://{customer.unsubscribe_alias}" if customer.unsubscribe_alias else self._public
         if not base:
             raise NoLinks("http.public_url is not set: set it to what unsubscribe links begin with")
-        token = Token(customer.id, name, self._secrets.subject_octets(recipient), reference)
+        token = Token(customer.id, name, self._secrets.subject_octets(recipient), reference, recipient.text)
         mailbox = f"{self._tokens.make_mailbox(token, now)}@{self._home}" if self._home else ""
         return Link(link(base, self._tokens.make(token, now)), mailbox)
 
