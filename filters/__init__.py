@@ -10,6 +10,7 @@ from filters import (
     signals,
     signatures,
     signing,
+    telephones,
     trace,
     unsubscribe,
 )
@@ -65,6 +66,7 @@ RULES: tuple[Rule, ...] = (
     addressing.near,
     addressing.reply_to,
     addressing.visible_recipients,
+    telephones.telephones,
     unsubscribe.one_recipient,
     unsubscribe.unsubscribe,
     content.postal_address,

@@ -63,7 +63,7 @@ def _envelope(finding: Finding, path: Address | None, recipients: Sequence[Addre
     of_sender = finding.code.startswith("DNS-SENDER") and path is not None and path.domain in named
     if "reverse-path" in named or of_sender:
         yield Place(None, f"MAIL FROM:<{escaped((path.text if path else '').encode())}>")
-    if finding.code.startswith("DNS-RECIPIENT") or finding.code == "CONTENT-UNSUB-RCPT":
+    if finding.code.startswith(("DNS-RECIPIENT", "RCPT-")) or finding.code == "CONTENT-UNSUB-RCPT":
         for each in recipients:
             if each.domain in named or finding.code == "CONTENT-UNSUB-RCPT":
                 yield Place(None, f"RCPT TO:<{escaped(each.text.encode())}>")
