@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from consent.keys import Secrets
 
-MOST = 900
+MOST = 650
 """Characters of a link's token at most: both ids of 64 characters, and an address of `MOST_ADDRESS` octets."""
 MOST_ADDRESS = 320
 """Octets of an address that a token holds; a longer one is left out."""

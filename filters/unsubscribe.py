@@ -20,8 +20,8 @@ from filters.signatures import read as read_signatures
 from filters.visible import Link, Shown
 
 MOST_URIS = 100
-"""URIs of the header, and of each text, that are looked at; of a text the last: there such links stand."""
-_MOST_OF_ALL = 1000
+"""URIs of the header, and of one text those that may be a link to unsubscribe, that are looked at."""
+_MOST_OF_ALL = 10_000
 _LONGEST_FIELD = 8192
 _LONGEST_URI = 2048
 _BRACKETED = re.compile(r"<([^<>]*)>")
@@ -83,7 +83,7 @@ def uris(message: Message) -> tuple[str, ...]:
     found = list(header_uris(message))
     for group in _groups(message):
         for part in group:
-            found += _uris(part)[-MOST_URIS:]
+            found += _uris(part)
     return tuple(uri for uri in dict.fromkeys(found) if uri[:8].lower() == "https://")[:_MOST_OF_ALL]
 
 
@@ -271,9 +271,10 @@ def _in_plain(text: str, facts: Facts, header: _Address | None) -> bool:
 
 
 def _uris(part: "Shown | str | TooMuch") -> list[str]:
+    """Where a text's links lead, in order."""
     if isinstance(part, Shown):
-        return [link.href for link in part.links]
-    return [each.rstrip(".,;:!?)]'") for each in _URI.findall(part)[: MOST_URIS * 10]] if isinstance(part, str) else []
+        return part.hrefs
+    return [] if isinstance(part, TooMuch) else [each.rstrip(".,;:!?)]'") for each in _URI.findall(part)]
 
 
 def _leads(uri: str, said: str, facts: Facts, header: _Address | None) -> bool:

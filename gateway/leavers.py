@@ -7,6 +7,8 @@ only the link held. A customer without a webhook is told nothing: `consent expor
 """
 
 import asyncio
+import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,6 +67,7 @@ class Leavers:
         self._outbox, self._lists, self._customer, self._clock, self._alarm = outbox, lists, customer, clock, alarm
         self._pending: deque[_Told] = deque()
         self._new, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._writing = threading.Lock()
         self._since = micros(clock())
 
     def left(self, token: Token, event: Event) -> None:
@@ -92,7 +95,8 @@ class Leavers:
             self._alarm("unsubscribe", f"{_PENDING} who left wait to be told of: more are not told")
             return
         self._pending.append(told)
-        self._loop.call_soon_threadsafe(self._new.set)
+        with contextlib.suppress(RuntimeError):  # the loop has ended: `close` was the last to write
+            self._loop.call_soon_threadsafe(self._new.set)
 
     async def run(self, audit_dir: Path | None = None) -> None:
         """Write what is new, until cancelled; a registry that is down is asked again.
@@ -122,9 +126,11 @@ class Leavers:
             self._alarm("unsubscribe", f"{len(self._pending)} who left are told of at the next start: {error}")
 
     def _write_all(self) -> None:
-        while self._pending:
-            self._write(self._pending[0])
-            self._pending.popleft()
+        # A thread goes on when the task that waited for it is cancelled; then `close` comes beside it.
+        with self._writing:
+            while self._pending:
+                self._write(self._pending[0])
+                self._pending.popleft()
 
     def _write(self, told: _Told) -> None:
         customer = self._customer(told.customer)
@@ -134,7 +140,7 @@ class Leavers:
         data = {"customer": told.customer, **told.data, "party": self._party(customer, told.list)}
         try:
             self._outbox.add(told.customer, told.kind, data, now, once=[told.once], until=now + REMEMBERED)
-        except OutboxFull as error:
+        except (OutboxFull, ValueError) as error:
             self._alarm("unsubscribe", f"who left is not told: {error}")
 
     def _party(self, customer: Customer, name: str | None) -> str:

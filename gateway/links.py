@@ -23,6 +23,8 @@ from filters.model import Facts
 from filters.unsubscribe import uris
 from gateway.desk import Desk
 
+MOST_OURS = 100
+"""Links to our service in one message whose tokens are read; the rest count as those of a host nobody knows."""
 _OURS = re.compile(r"((?i:https)://[A-Za-z0-9.-]+(?::[0-9]{1,5})?)(?:/u/([A-Za-z0-9_-]+)(?:[?#].*)?\Z|[/?#]|\Z)")
 """The place of a URI, and the token of one that is formed as ours are."""
 
@@ -107,6 +109,8 @@ class Links:
             form = _OURS.match(uri)
             if form is not None and form[1].lower().removesuffix(":443") in places:
                 found[uri] = self._unfit(form[2] or "", customer, name, keys)
+                if len(found) >= MOST_OURS:
+                    break
         return found
 
     def _unfit(self, text: str, customer: Customer, name: str | None, keys: set[bytes]) -> str:

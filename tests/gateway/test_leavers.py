@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -157,6 +158,33 @@ async def test_a_full_outbox_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert made.alarms == [
             f"unsubscribe: who left is not told: customer 'acme': {MOST_WAITING} dispatches wait already"
         ]
+
+
+async def test_a_stop_while_a_thread_still_writes_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task is cancelled, its thread goes on, and `close` comes beside it."""
+    entered, go_on, add = threading.Event(), threading.Event(), Outbox.add
+
+    def slow(self: Outbox, *arguments: Any, **more: Any) -> str | None:
+        entered.set()
+        assert go_on.wait(60)
+        return add(self, *arguments, **more)
+
+    async with desk(tmp_path) as made:
+        with monkeypatch.context() as slowly:
+            slowly.setattr(Outbox, "add", slow)
+            running = asyncio.create_task(made.leavers.run())
+            for recorded in (1, 2, 3):
+                made.leavers.left(TOKEN, withdrawn(recorded=recorded))
+            await asyncio.to_thread(entered.wait, 60)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            closing = asyncio.create_task(made.leavers.close())
+            await asyncio.sleep(0)
+            go_on.set()
+            await closing
+        assert len(made.outbox.list()) == 3
 
 
 # -- whole

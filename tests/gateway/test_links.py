@@ -18,7 +18,7 @@ from consent.unsubscribe import Tokens
 from filters.message import Message
 from filters.model import Facts
 from filters.unsubscribe import inserted, one_recipient, unsubscribe
-from gateway.links import Links, NoLinks
+from gateway.links import MOST_OURS, Links, NoLinks
 from gateway.sign import SigningKey, generate, sign
 from gateway.transform import Trace, change
 
@@ -168,6 +168,19 @@ def test_other_hosts_are_not_ours(links: Links) -> None:
                   url.replace("unsubscribe.example", "unsubscribe.example.evil.example")):  # fmt: skip
         known = links.complete(facts(), written(wrong), None)
         assert (known.own_unsubscribe, known.unfit_unsubscribe) == (frozenset(), {}), wrong
+
+
+def test_of_very_many_links_to_our_service_no_more_than_a_hundred_are_read(links: Links) -> None:
+    message = written(*(f"https://unsubscribe.example/u/{each}" for each in range(1000)))
+    assert len(links.complete(facts(), message, None).unfit_unsubscribe) == MOST_OURS
+
+
+def test_our_link_is_found_above_hundreds_of_others(links: Links) -> None:
+    url = links.make(ACME, None, BOB, REFERENCE, NOW).url
+    message = written(url, *(f"https://www.acme.example/{each}" for each in range(900)))
+    known = links.complete(facts(), message, None)
+    assert known.own_unsubscribe == {url}
+    assert unsubscribe.check(message, known, Policy()) is None
 
 
 def test_of_other_mail_nothing_is_read(links: Links) -> None:
