@@ -223,7 +223,11 @@ class Customer(Frozen):
     minimum_grade_until: date | None = None
     """The last day, in UTC, on which less than E2 does; from the next day on E2 is required again."""
     unsubscribe: Literal["require", "insert"] = "require"
+    """`insert`: List-Unsubscribe and List-Unsubscribe-Post are put into bulk mail to one recipient that has neither."""
     unsubscribe_hosts: tuple[Domain, ...] = ()
+    """Hosts of its own pages for unsubscribing, to which links of its bulk mail may lead."""
+    unsubscribe_alias: Domain | None = None
+    """A host name of its own that leads to the operator's unsubscribe service: links made for its mail bear it."""
     forwarded_calendars: bool = False
     """It may pass on invitations with the organiser in From, unsigned, and their own Sender; each is counted."""
     next_hop: str | None = None
@@ -292,10 +296,7 @@ class Customer(Frozen):
     def recorded_only(self) -> tuple[str, ...]:
         """Keys that are set and kept, and that this version does not act on yet."""
         blank = type(self)(id="x", name="x", domains=("x.example",))
-        names = [
-            name for name in ("unsubscribe", "unsubscribe_hosts", "bulk") if getattr(self, name) != getattr(blank, name)
-        ]
-        return tuple(names)
+        return ("bulk",) if self.bulk != blank.bulk else ()
 
 
 class CustomersFile(Frozen):

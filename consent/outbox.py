@@ -112,6 +112,13 @@ class Outbox:
                 connection.execute(insert(dispatches).values(values | state))
         return number
 
+    def told(self, customer: str, keys: Sequence[str]) -> set[str]:
+        """Of these keys those that `add` was given with, as far as they are remembered."""
+        named = {hashlib.sha256(key.encode()).hexdigest(): key for key in keys}
+        mine = (dispatch_marks.c.customer == customer) & dispatch_marks.c.key.in_(list(named))
+        with self._database.reading() as connection:
+            return {named[row.key] for row in connection.execute(select(dispatch_marks.c.key).where(mine))}
+
     def _mark(self, connection: Connection, customer: str, keys: Sequence[str], now: datetime, until: datetime) -> bool:
         new = (sqlite if self._database.is_sqlite else postgresql).insert(dispatch_marks)
         over = dispatch_marks.c.until <= now

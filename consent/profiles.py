@@ -43,6 +43,12 @@ class Profile:
 
     name: str
     title: str
+    version: int
+    """Counts its changes, from 1 (R-136)."""
+    effective: date
+    """The day from which this version is to hold; it switches nothing."""
+    sign_off: str
+    """Who, with the right to say so, has found it right; "" is nobody yet."""
     strictness: int
     """Greater is stricter; no two profiles share one."""
     countries: frozenset[str]
@@ -111,6 +117,9 @@ def _profile(name: str, table: dict[str, Any]) -> Profile:
             mechanism_days=fields.pop("mechanism_days", None),
             contact_days=fields.pop("contact_days", None),
             grounds=MappingProxyType(grounds),
+            version=_version(fields.pop("version")),
+            effective=_day(fields.pop("effective")),
+            sign_off=_text(fields.pop("sign_off")),
             **fields,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -120,6 +129,25 @@ def _profile(name: str, table: dict[str, Any]) -> Profile:
 def asked(names: Iterable[str], profiles: Mapping[str, Profile]) -> frozenset[str]:
     """What bulk mail must hold by any of these profiles: of HELD."""
     return frozenset(what for name in names if name in profiles for what in profiles[name].held)
+
+
+def _version(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("version: must be a whole number from 1")
+    return value
+
+
+def _day(value: object) -> date:
+    # A datetime is a date to Python, and would be a time in some zone.
+    if type(value) is not date:
+        raise ValueError("effective: must be a date such as 2026-11-21, without quotes")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("sign_off: must be text on one line")
+    return value
 
 
 def _held(names: list[str]) -> frozenset[str]:

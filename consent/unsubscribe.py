@@ -4,9 +4,10 @@ A token says who is leaving what, and is the whole authority to do it: no login,
 encrypted and authenticated as one (AES-SIV, RFC 5297, which needs no nonce and so is short), so that it tells nothing
 to whoever has not the operator's secrets, and none can be made or altered. It has two forms:
 
-- in a link: key id, SIV, the message's reference (whose first half is its time), the recipient's key, customer and
-  list; in base64url. Ids are of the letters of base64url, so they take six bits a letter. It is whole in itself: a
-  click is understood while the registry is down;
+- in a link: key id, SIV, the message's reference (whose first half is its time), the recipient's key, customer, list
+  and address; in base64url. Ids are of the letters of base64url, so they take six bits a letter. It is whole in itself:
+  a click is understood while the registry is down, and the customer can be told whose it was, though no address is
+  stored here;
 - in an address, which has 64 octets at most (RFC 5321 section 4.5.3.1.1) and must survive a change of case: key id,
   SIV, the first 12 octets of the recipient's key, 5 that stand for the customer and 4 for the list; in base32. What
   they stand for is looked up.
@@ -28,8 +29,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from consent.keys import Secrets
 
-MOST = 400
-"""Characters of a link's token at most: both ids of 64 characters."""
+MOST = 650
+"""Characters of a link's token at most: both ids of 64 characters, and an address of `MOST_ADDRESS` octets."""
+MOST_ADDRESS = 320
+"""Octets of an address that a token holds; a longer one is left out."""
 MAILBOX = "u+"
 """What the local-part of an unsubscribe address begins with; the token follows."""
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -65,6 +68,8 @@ class Token:
     """The recipient (`Secrets.subject_octets`), 33 octets."""
     reference: str
     """Of the message, a ULID: its time is in it."""
+    address: str = field(default="", repr=False)
+    """The recipient as the customer wrote it; "" where the token does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,9 @@ class Tokens:
             raise ValueError("not an address key")
         ids = token.customer + _NOTHING + (token.list or "")
         ids += _NOTHING * (-len(ids) % 4)
-        clear = _octets_of(token.reference) + token.key[1:] + base64.urlsafe_b64decode(ids)
+        packed, address = base64.urlsafe_b64decode(ids), token.address.encode("utf-8", "replace")
+        clear = _octets_of(token.reference) + token.key[1:] + bytes([len(packed)]) + packed
+        clear += address if len(address) <= MOST_ADDRESS else b""
         return base64.urlsafe_b64encode(self._seal(b"link", clear, now)).rstrip(b"=").decode("ascii")
 
     def read(self, text: str) -> Token:
@@ -111,9 +118,10 @@ class Tokens:
         clear = self._open(b"link", sealed)
         if len(clear) <= _REFERENCE + _KEY:
             raise NoToken
-        key, ids = clear[_REFERENCE : _REFERENCE + _KEY], clear[_REFERENCE + _KEY :]
+        key, rest = clear[_REFERENCE : _REFERENCE + _KEY], clear[_REFERENCE + _KEY :]
+        ids, address = rest[1 : 1 + rest[0]], rest[1 + rest[0] :].decode("utf-8", "replace")
         customer, _, name = base64.urlsafe_b64encode(ids).decode("ascii").rstrip(_NOTHING + "=").partition(_NOTHING)
-        return Token(customer, name or None, _VERSION + key, _text_of(clear[:_REFERENCE]))
+        return Token(customer, name or None, _VERSION + key, _text_of(clear[:_REFERENCE]), address)
 
     def make_mailbox(self, token: Token, now: datetime) -> str:
         """The local-part of the address to which a mail unsubscribes: 63 characters."""

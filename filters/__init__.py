@@ -11,6 +11,7 @@ from filters import (
     signals,
     signatures,
     signing,
+    telephones,
     trace,
     unsubscribe,
 )
@@ -69,6 +70,8 @@ RULES: tuple[Rule, ...] = (
     lists.other_list,
     lists.foreign_list,
     lists.other_party,
+    telephones.telephones,
+    unsubscribe.one_recipient,
     unsubscribe.unsubscribe,
     content.postal_address,
     content.sender_name,

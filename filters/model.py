@@ -179,7 +179,10 @@ class Facts:
     parties: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Domain in From -> the customer's party that is meant; a domain that none has is of the customer's own."""
     own_unsubscribe: frozenset[str] = frozenset()
-    """Of the URIs that `filters.unsubscribe.uris` names, those at the operator's service whose token verified."""
+    """Of the URIs that `filters.unsubscribe.uris` names, those at the operator's service whose token verified and is
+    for this customer, list and recipient."""
+    unfit_unsubscribe: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The others at the operator's service, and why each is of no use here, as in "is for another list"."""
     content: frozenset[str] = frozenset()
     """What the law of the customer's profiles asks bulk mail to hold: of `consent.profiles.HELD`."""
 

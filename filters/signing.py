@@ -7,6 +7,7 @@ from filters.addressing import is_bulk
 from filters.message import Message
 from filters.model import Action, Facts, Reply, rule
 from filters.signatures import aligned, read
+from filters.unsubscribe import inserted
 
 
 def signing_domain(message: Message, facts: Facts, keyed: Collection[str]) -> str | None:
@@ -46,7 +47,8 @@ def unsigned_bulk(message: Message, facts: Facts, policy: Policy) -> str | None:
         return None
     author = authors[0].domain
     failed = {found.number for found in facts.signatures or () if found.result != "pass"}
-    wanted = {name for name in ("list-unsubscribe", "list-unsubscribe-post") if message.all(name)}
+    put_in = inserted(message, facts)
+    wanted = {name for name in ("list-unsubscribe", "list-unsubscribe-post") if put_in or message.all(name)}
     for each in read(message):
         if not each.fault and each.number not in failed and wanted <= set(each.names) and aligned(each.domain, author):
             return None

@@ -1,7 +1,8 @@
 """Unsubscribe: bulk mail is left by one click in the header and by a link that is seen in each text (R-115 to R-128).
 
 Pure. Whether a URI at the operator's own service holds a token that verifies is asked before: `uris` names those of a
-message that may, and `Facts.own_unsubscribe` holds those that do.
+message that may, `Facts.own_unsubscribe` holds those that do, and `Facts.unfit_unsubscribe` those that do not. A
+message is judged as it will be sent: none of the two header fields is missing where both will be put in (`inserted`).
 """
 
 import re
@@ -15,15 +16,18 @@ from filters.message import Message
 from filters.model import Facts, Reply, rule
 from filters.page import TooMuch
 from filters.parts import Text, texts
+from filters.signatures import read as read_signatures
 from filters.visible import Link, Shown
 
 MOST_URIS = 100
-"""URIs of one message that are looked at."""
+"""URIs of the header, and of one text those that may be a link to unsubscribe, that are looked at."""
+_MOST_OF_ALL = 10_000
 _LONGEST_FIELD = 8192
 _LONGEST_URI = 2048
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _URI = re.compile(r"https?://[^\s<>\"]{1,2048}", re.IGNORECASE)
 _ONE_CLICK = "list-unsubscribe=one-click"
+_PAIR = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
 
 WORDS = (
     "unsubscri", "opt out", "opt-out", "optout", "opting out", "stop receiving", "no longer wish",
@@ -79,8 +83,45 @@ def uris(message: Message) -> tuple[str, ...]:
     found = list(header_uris(message))
     for group in _groups(message):
         for part in group:
-            found += (link.href for link in part.links) if isinstance(part, Shown) else _plain_uris(part)
-    return tuple(uri for uri in dict.fromkeys(found) if uri[:8].lower() == "https://")[:MOST_URIS]
+            found += _uris(part)
+    return tuple(uri for uri in dict.fromkeys(found) if uri[:8].lower() == "https://")[:_MOST_OF_ALL]
+
+
+def inserted(message: Message, facts: Facts) -> bool:
+    """Whether List-Unsubscribe and List-Unsubscribe-Post will be put in: a link in them is one recipient's."""
+    return _to_insert(message, facts) and len(facts.recipients) < 2
+
+
+def _to_insert(message: Message, facts: Facts) -> bool:
+    """Whether they are to be, if there is one recipient; one that has either of its own is judged as it is."""
+    if not facts.bulk or facts.customer.unsubscribe != "insert":
+        return False
+    return not any(message.all(name) for name in _PAIR) and not _covering(message)
+
+
+def _covering(message: Message) -> int:
+    """The number of a signature that breaks when they are put in, because it covers that they are absent; 0: none."""
+    return next((each.number for each in read_signatures(message) if not each.fault and _PAIR & set(each.names)), 0)
+
+
+@rule(
+    "CONTENT-UNSUB-RCPT",
+    clause="MOD-2.1j",
+    default=Action.REJECT,
+    reply=Reply(
+        550,
+        "5.7.0",
+        "Bulk mail without List-Unsubscribe is taken with one recipient per transaction only, so that we can put it "
+        "in: set smtp_destination_recipient_limit = 1 (Postfix), max_rcpt = 1 (Exim)",
+    ),
+    fix="Let your server send one recipient per transaction, or put List-Unsubscribe and List-Unsubscribe-Post in.",
+)
+def one_recipient(message: Message, facts: Facts, policy: Policy) -> str | None:
+    """For a customer with `unsubscribe = "insert"` the two fields of one-click unsubscribing are put into bulk mail
+    that has neither; the link in them is one recipient's (R-117), so the transaction has one."""
+    if _to_insert(message, facts) and not inserted(message, facts):
+        return f"{len(facts.recipients)} recipients"
+    return None
 
 
 @rule(
@@ -94,16 +135,17 @@ def uris(message: Message) -> tuple[str, ...]:
     tells=True,
 )
 def unsubscribe(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """Bulk mail has exactly one List-Unsubscribe with one https URI, at a host of the customer's `unsubscribe_hosts` or
-    at ours with a token that verifies, and exactly one List-Unsubscribe-Post as RFC 8058 has it (R-115); not asked of a
-    customer with `unsubscribe = "insert"`. Each text, plain or HTML, has a link to unsubscribe that is seen (R-128): at
+    """Bulk mail has exactly one List-Unsubscribe with one https URI, at a host of the customer's
+    `unsubscribe_hosts` or at ours with a token for this recipient and list, and exactly one List-Unsubscribe-Post
+    as RFC 8058 has it (R-115); with `unsubscribe = "insert"` both are put into mail with one recipient that has
+    neither. Each text, plain or HTML, has a link to unsubscribe that is seen (R-128): at ours with such a token, at
     a registered host or a domain of the customer's, with words to unsubscribe in or beside it; at a registered host
-    also one that says so in its own URI or begins as List-Unsubscribe does. Seen is what no style hides, on a window
-    and a telephone: display, visibility, opacity, letters under 6 px, contrast under 2:1, places outside the page,
-    boxes without size."""
+    also one that says so in its own URI or begins as List-Unsubscribe does. Seen is what no style hides, on a
+    window and a telephone: display, visibility, opacity, letters under 6 px, contrast under 2:1, places outside the
+    page, boxes without size."""
     if not facts.bulk:
         return None
-    missing = [] if facts.customer.unsubscribe == "insert" else list(_fields(message, facts))
+    missing = [] if inserted(message, facts) else list(_fields(message, facts))
     missing += _texts(message, facts)
     return ", ".join(dict.fromkeys(missing)) or None
 
@@ -112,7 +154,7 @@ def _fields(message: Message, facts: Facts) -> Iterator[str]:
     """What is missing of the two header fields."""
     count = len(message.all("list-unsubscribe"))
     if count != 1:
-        yield f"one List-Unsubscribe ({count})" if count else "List-Unsubscribe"
+        yield f"one List-Unsubscribe ({count})" if count else f"List-Unsubscribe{_hindered(message, facts)}"
     if count:
         web = [uri for uri in header_uris(message) if uri[:6].lower() in ("http:/", "https:")]
         address = _address(web[0]) if len(web) == 1 else None
@@ -120,11 +162,19 @@ def _fields(message: Message, facts: Facts) -> Iterator[str]:
             yield f"one https URI in List-Unsubscribe ({len(web)})"
         elif address is None or address.scheme != "https":
             yield "a valid https URI in List-Unsubscribe"
+        elif web[0] in facts.unfit_unsubscribe:
+            yield f"a List-Unsubscribe that fits (the link {facts.unfit_unsubscribe[web[0]]})"
         elif web[0] not in facts.own_unsubscribe and address.host not in facts.customer.unsubscribe_hosts:
             yield f"a registered host in List-Unsubscribe ({address.host} is none)"
     posts = [field.unfolded.decode("ascii", "replace").lower() for field in message.all("list-unsubscribe-post")]
     if posts != [_ONE_CLICK]:
         yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click" if len(posts) < 2 else "one List-Unsubscribe-Post"
+
+
+def _hindered(message: Message, facts: Facts) -> str:
+    """Why it is not put in, where that has a reason of its own."""
+    covering = _covering(message) if facts.customer.unsubscribe == "insert" else 0
+    return f", which cannot be put in: signature {covering} covers that it is absent" if covering else ""
 
 
 def _texts(message: Message, facts: Facts) -> Iterator[str]:
@@ -168,7 +218,7 @@ def _lacks(part: "Shown | str | TooMuch", facts: Facts, header: _Address | None)
     if isinstance(part, TooMuch):
         return f"HTML that can be judged ({part})"
     if isinstance(part, str):
-        return "" if _in_plain(part, facts, header) else "a link to unsubscribe in text/plain"
+        return "" if _in_plain(part, facts, header) else f"a link to unsubscribe in text/plain{_unfit(part, facts)}"
     try:
         why = ""
         for width in part.widths:
@@ -189,7 +239,15 @@ def _in_html(shown: Shown, width: int, facts: Facts, header: _Address | None) ->
             return ""
         if count >= MOST_URIS:
             break
-    return f"a visible link to unsubscribe in text/html ({why})" if why else "a link to unsubscribe in text/html"
+    if why:
+        return f"a visible link to unsubscribe in text/html ({why})"
+    return f"a link to unsubscribe in text/html{_unfit(shown, facts)}"
+
+
+def _unfit(part: "Shown | str", facts: Facts) -> str:
+    """What is wrong with a link to our service in a text, where there is one."""
+    why = next((facts.unfit_unsubscribe[uri] for uri in _uris(part) if uri in facts.unfit_unsubscribe), "")
+    return f" (the link {why})" if why else ""
 
 
 def _may(link: Link, facts: Facts) -> bool:
@@ -212,8 +270,11 @@ def _in_plain(text: str, facts: Facts, header: _Address | None) -> bool:
     return False
 
 
-def _plain_uris(part: "str | TooMuch") -> list[str]:
-    return [each.rstrip(".,;:!?)]'") for each in _URI.findall(part)[: MOST_URIS * 10]] if isinstance(part, str) else []
+def _uris(part: "Shown | str | TooMuch") -> list[str]:
+    """Where a text's links lead, in order."""
+    if isinstance(part, Shown):
+        return part.hrefs
+    return [] if isinstance(part, TooMuch) else [each.rstrip(".,;:!?)]'") for each in _URI.findall(part)]
 
 
 def _leads(uri: str, said: str, facts: Facts, header: _Address | None) -> bool:
@@ -221,7 +282,7 @@ def _leads(uri: str, said: str, facts: Facts, header: _Address | None) -> bool:
     if uri in facts.own_unsubscribe:
         return True
     address = _address(uri)
-    if address is None or not _known(address, facts):
+    if uri in facts.unfit_unsubscribe or address is None or not _known(address, facts):
         return False
     if _says(said):
         return True

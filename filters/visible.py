@@ -71,6 +71,11 @@ class Shown:
         return map(_link, self._page.links)
 
     @property
+    def hrefs(self) -> list[str]:
+        """Where they lead."""
+        return [element.attributes["href"].strip() for element in self._page.links]
+
+    @property
     def links_from_the_end(self) -> Iterator[Link]:
         """The same, the last first: a footer's stand there."""
         return map(_link, reversed(self._page.links))

@@ -18,6 +18,7 @@ from config.settings import NextHop as NextHopSettings
 from config.settings import Settings
 from consent.database import RegistryError
 from consent.importer import Importer
+from consent.lists import ListStore
 from consent.model import Event
 from consent.unsubscribe import Token, Tokens
 from filters import RULES
@@ -38,8 +39,10 @@ from gateway.jobs import Jobs
 from gateway.labels import Labels
 from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.clusters_memory import MemoryClusters
+from gateway.leavers import Leavers
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
+from gateway.links import Links
 from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
@@ -154,6 +157,9 @@ class Gateway:
             operator_profile=self.settings.operator.profile,
             alarm=self.metrics.alarm,
         )
+        lists = ListStore(self.stores.consent_database)
+        self.leavers = Leavers(self.stores.outbox, lists, self._customer, self.clock, self.metrics.alarm)
+        stack.push_async_callback(self.leavers.close)
         self.unsubscribes = Unsubscribes(
             self.consents,
             self.journal,
@@ -161,6 +167,7 @@ class Gateway:
             self.directory,
             missed=self._missed,
             left=self._left,
+            undone=self.leavers.undone,
         )
         self.registry = Registry(self.consents, self.metrics.alarm, asyncio.get_running_loop().time)
         stack.callback(self.registry.close)
@@ -181,6 +188,8 @@ class Gateway:
             self._tasks += [loop.create_task(self.webhooks.run()), loop.create_task(self.confirming.run())]
         if self.supervisor is None:
             self._tasks.append(loop.create_task(self.overload.watch()))
+        sought = self.settings.data_dir / "audit" if self.once else None
+        self._tasks.append(loop.create_task(self.leavers.run(sought)))
         self._tasks += [loop.create_task(work) for work in (self.alerts.run(), self._every_minute(), self._every_day())]
 
     async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
@@ -302,12 +311,18 @@ class Gateway:
             clusters=self.clusters,
             labels=self.labels,
             fingerprint_key=self.stores.secrets.fingerprint_key,
+            links=Links(settings, self.unsubscribe_tokens, self.stores.secrets),
             resolver=self.resolver,
             ledger=self.ledger,
             alerts=self.alerts,
             address_key=self.stores.secrets.address_key,
             signals=Signals(policy, self.ledger, self.locker, self.stores.secrets.trace_key),
         )
+
+    @property
+    def links(self) -> Links:
+        """Unsubscribe links under the settings in force."""
+        return Links(self.settings, self.unsubscribe_tokens, self.stores.secrets)
 
     def _make_edge(self, authenticator: Authenticator) -> Edge:
         settings = self.settings
@@ -384,8 +399,9 @@ class Gateway:
         self.restore.missed()
 
     def _left(self, token: Token, event: Event) -> None:
-        """Somebody has left, by whichever way: it is durable. Here the customer is told (R-125)."""
+        """Somebody has left, by whichever way: it is durable. The customer is told (R-125)."""
         self.metrics.unsubscribes.labels(event.reason).inc()
+        self.leavers.left(token, event)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:

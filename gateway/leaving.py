@@ -63,7 +63,8 @@ class Leaving:
         if sender is None or mark(message) not in (None, Report.BOUNCE):
             return Verdict(Outcome.ACCEPT, ()), NOTHING
         try:
-            left = [await asyncio.to_thread(self._unsubscribes.leave_by_mail, short) for short in self._shorts]
+            senders = (sender, *(message.mailboxes("from") or ())[:1])
+            left = [await asyncio.to_thread(self._unsubscribes.leave_by_mail, short, senders) for short in self._shorts]
         except RegistryError as error:
             log.error("unsubscribing by mail: %s", error)
             return Verdict(Outcome.DEFER, ()), LATER

@@ -55,6 +55,7 @@ from gateway.labels import Labels
 from gateway.ledger.clusters import Clusters
 from gateway.ledger.model import Ledger
 from gateway.limits import Charges, Limit, Sending
+from gateway.links import Links
 from gateway.logbook import Logbook
 from gateway.metrics import Metrics
 from gateway.nexthop import NextHop
@@ -105,6 +106,7 @@ class Pipeline:
         clusters: Clusters,
         labels: Labels,
         fingerprint_key: bytes,
+        links: Links,
         resolver: Resolver | None = None,
     ) -> None:
         self.hostname, self.limits, self.policy, self.version = hostname, limits, policy, version
@@ -114,7 +116,7 @@ class Pipeline:
         self.directory, self.journal, self.hops, self.repeats = directory, journal, hops, repeats
         self.budget, self.metrics, self.vouching, self.signing, self.clock = budget, metrics, vouching, signing, clock
         self.policy_digest = policy.digest
-        self.trace_key, self.resolver, self.unsubscribes = trace_key, resolver, unsubscribes
+        self.trace_key, self.resolver, self.unsubscribes, self.links = trace_key, resolver, unsubscribes, links
         self.ledger, self.alerts, self.signals = ledger, alerts, signals
         self.address_key, self.logbook, self.pacing = address_key, Logbook(), Pacing()
         self.registry = registry

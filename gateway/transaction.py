@@ -24,6 +24,7 @@ from gateway.audit.record import without_local_parts
 from gateway.classing import Classing
 from gateway.client import Client, Closing
 from gateway.directory import Identity
+from gateway.links import NoLinks
 from gateway.logbook import Page
 from gateway.nexthop import Delivery, NextHop
 from gateway.nexthop import Transaction as HopTransaction
@@ -189,6 +190,9 @@ class Transaction:
             return Closing(replies.TOO_SLOW), refused
         except RegistryAway:
             return Closing(replies.REGISTRY_AWAY), refused
+        except NoLinks as error:
+            self._pipeline.metrics.alarm("unsubscribe", str(error))
+            return Closing(replies.NO_LINKS), refused
         except SigningFailed as error:
             self._pipeline.metrics.alarm("signing", str(error))
             return Closing(replies.NOT_SIGNED), refused

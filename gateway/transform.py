@@ -63,9 +63,11 @@ def received(trace: Trace) -> bytes:
     ).encode("ascii", "backslashreplace")
 
 
-def change(message: Message, trace: Trace, own_names: Iterable[str]) -> Change:
-    """Put on top Received and a missing Message-ID and Date; take out Bcc, Return-Path, results in our name, and a line
-    that an mbox file left above the first field.
+def change(message: Message, trace: Trace, own_names: Iterable[str], pair: bytes = b"") -> Change:
+    """Put on top Received, a missing Message-ID and Date, and `pair`; take out Bcc, Return-Path, results in our name,
+    and a line that an mbox file left above the first field.
+
+    `pair` is List-Unsubscribe and List-Unsubscribe-Post with CRLF (`gateway.links`), where they are to be put in.
 
     `own_names` are the authserv-ids (RFC 8601 section 5) that only we may use, in lower case.
     """
@@ -78,6 +80,9 @@ def change(message: Message, trace: Trace, own_names: Iterable[str]) -> Change:
     if "date" not in names:
         top.append(f"Date: {date_time(int(trace.time.timestamp()))}\r\n".encode())
         made.append("added Date")
+    if pair:
+        top.append(pair)
+        made.append("added List-Unsubscribe and List-Unsubscribe-Post")
     out: list[Field] = []
     if not names.isdisjoint(("bcc", "return-path", "authentication-results", MBOX_LINE)):
         own = frozenset(own_names)

@@ -14,10 +14,11 @@ stops mail (a complaint, an older withdrawal, one by another way) stands, and th
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, timedelta
 
 from config.customers import Customer
+from consent.address import Address
 from consent.database import RegistryError
 from consent.decide import Ground, decide
 from consent.grounds import FOREVER, last_day
@@ -50,7 +51,9 @@ _BY = By("recipient", operator=False, origin="unsubscribe")
 Run = Callable[..., Awaitable[object]]
 """Runs something that blocks, in a thread. What it raises because too many wait is a RegistryError."""
 Left = Callable[[Token, Event], None]
-"""Told of each withdrawal, once it is durable."""
+"""Told of each withdrawal, once it is durable; in any thread. The same event may be told twice."""
+Undone = Callable[[Token, Sequence[Event]], None]
+"""Told of the consents that an undo has given back, likewise."""
 
 
 class Unsubscribes:
@@ -65,11 +68,12 @@ class Unsubscribes:
         *,
         missed: Callable[[], None],
         left: Left,
+        undone: Undone,
     ) -> None:
-        """`missed` is `Restore.missed`; `left` is told of each withdrawal: here a customer's webhook is called."""
+        """`missed` is `Restore.missed`; `left` is told of each withdrawal, `undone` of what was given back."""
         self.tokens = tokens
         self._consents, self._journal, self._directory = consents, journal, directory
-        self._missed, self._left = missed, left
+        self._missed, self._left, self._undone = missed, left, undone
 
     def customer(self, token: Token) -> Customer:
         """The customer whose mail it is about; raises NoToken where there is none of that id."""
@@ -95,9 +99,10 @@ class Unsubscribes:
             await self._journal.append(Withdrawals(token.customer, [(token.key, event)]))
             self._left(token, event)
 
-    def leave_by_mail(self, short: Short) -> int:
+    def leave_by_mail(self, short: Short, senders: Iterable[Address] = ()) -> int:
         """Withdraw what an unsubscribe address stands for; of how many lists, 0 when it stands for nothing any more.
 
+        `senders` are those in whose name the mail comes: where one is the recipient, the customer can be told who left.
         Raises RegistryError or JournalError.
         """
         done = 0
@@ -107,12 +112,16 @@ class Unsubscribes:
                 continue
             names = [None, *(each.id for each in self._consents.lists.all(customer))]
             for key in self._consents.store.keys(customer.id, b"\x01" + short.prefix):
+                address = next((each.text for each in senders if self._key(each) == key), "")
                 for name in names:
                     if self.tokens.list_mark(name) == short.list:
-                        token = Token(customer.id, name, key, "")
+                        token = Token(customer.id, name, key, "", address)
                         self._withdraw(token, self._event(token, Reason.MAILTO))
                         done += 1
         return done
+
+    def _key(self, address: Address) -> bytes:
+        return self._consents.stores.secrets.subject_octets(address)
 
     def _event(self, token: Token, reason: Reason, *, everything: bool = False) -> Event:
         now = micros(self._consents.clock())
@@ -201,6 +210,7 @@ class Unsubscribes:
         with contextlib.suppress(Unrecorded):
             details = {"lists": [event.list for event in events], "message": token.reference}
             consents.recording.acted(_BY, "unsubscribe undo", customer.id, key_text(token.key), details=details)
+        self._undone(token, events)
         return True
 
     def _restored(self, customer: Customer, token: Token, history: Sequence[Recorded], now: int) -> list[Event]:

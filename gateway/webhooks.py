@@ -15,6 +15,7 @@ from consent.database import RegistryError
 from consent.keys import Secrets
 from consent.outbox import Dispatch, Outbox
 from gateway.alert_mail import AlertMail
+from gateway.leavers import LEFT
 from gateway.metrics import Metrics
 from gateway.own_mail import MailFailed
 from gateway.posting import Poster, PostFailed
@@ -141,7 +142,7 @@ class Webhooks:
         if customer is not None and customer.webhook is not None:
             keys = signing_secrets(self._secrets, customer)
             await self._poster.post(customer.webhook, dispatch.id, dispatch.body, keys, self._clock())
-        elif customer is not None and self._mail.reaches(customer):
+        elif customer is not None and not dispatch.type.startswith(LEFT) and self._mail.reaches(customer):
             await self._mail.send(customer, dispatch)
         else:
             raise MailFailed("no webhook, and no contact or no [operator] mailbox")

@@ -44,7 +44,7 @@ DOORS = {
     "OpenSSL": ("gateway/smtp/certificates.py",),
     "click": ("gateway/cli/",),
     "prometheus_client": ("gateway/metrics.py",),
-    "ulid": ("gateway/transaction.py",),
+    "ulid": ("gateway/transaction.py", "gateway/links.py"),
     "jinja2": ("consent/proof.py", "consent/unsubscribe_page.py"),
     "msgspec": ("consent/", "gateway/"),
     "psycopg": ("consent/",),

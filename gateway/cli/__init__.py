@@ -19,6 +19,7 @@ _COMMANDS = {
     "lists": "Show and describe lists; lower the grade a complaint raised.",
     "notices": "Keep and show the wordings people were shown.",
     "consent": "Import, show, withdraw, export, prove, erase and verify consents.",
+    "unsubscribe": "Make the links by which recipients leave.",
     "relationships": "Record, show and end relationships with recipients.",
     "webhooks": "See what customers are told, try it again, test a webhook.",
     "token": "Create, list and revoke API tokens.",

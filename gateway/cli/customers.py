@@ -93,6 +93,9 @@ def apply(file: Path, settings: Settings, as_json: bool) -> None:
         if not settings.dns.servers and any(credential.forwarding for credential in customer.credentials):
             why = "mail that needs it gets 451 until [dns] servers are set"
             click.echo(f"postern: customer {customer.id!r}: forwarding needs DNS: {why}", err=True)
+        if customer.unsubscribe == "insert" and not (customer.unsubscribe_alias or settings.http.public_url):
+            why = "its bulk mail gets 451 until [http] public_url is set"
+            click.echo(f"postern: customer {customer.id!r}: unsubscribe = 'insert' needs a URL: {why}", err=True)
         if customer.recorded_only:
             keys = ", ".join(customer.recorded_only)
             click.echo(f"postern: customer {customer.id!r}: recorded, but not acted on yet: {keys}", err=True)

@@ -48,6 +48,8 @@ def places(finding: Finding, message: Message, path: Address | None, recipients:
     fields = sorted(_fields(finding, message), key=lambda field: field.start)
     found += [_place(message, field) for field in dict.fromkeys(fields)]
     found += [Place(None, f"(there is no {name.title()} field)") for name in _COUNTED.findall(finding.evidence)]
+    if not found and finding.code.startswith("CONTENT-"):
+        found = [Place(None, "(the texts of the message)")]
     return found[:MOST]
 
 
@@ -61,9 +63,9 @@ def _envelope(finding: Finding, path: Address | None, recipients: Sequence[Addre
     of_sender = finding.code.startswith("DNS-SENDER") and path is not None and path.domain in named
     if "reverse-path" in named or of_sender:
         yield Place(None, f"MAIL FROM:<{escaped((path.text if path else '').encode())}>")
-    if finding.code.startswith("DNS-RECIPIENT"):
+    if finding.code.startswith(("DNS-RECIPIENT", "RCPT-")) or finding.code == "CONTENT-UNSUB-RCPT":
         for each in recipients:
-            if each.domain in named:
+            if each.domain in named or finding.code == "CONTENT-UNSUB-RCPT":
                 yield Place(None, f"RCPT TO:<{escaped(each.text.encode())}>")
 
 

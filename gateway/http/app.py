@@ -22,6 +22,7 @@ from gateway.http import (
     exports,
     health,
     imports,
+    links,
     lists,
     notices,
     parties,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 64 * 1024
 _BODY_SECONDS = 10.0
-_LARGE = re.compile(r"/api/v1/customers/[^/]+/(?:consent/imports|check|notices)\Z")
+_LARGE = re.compile(r"/api/v1/customers/[^/]+/(?:consent/imports|check|notices|unsubscribe-links)\Z")
 """Paths whose routes bound the body themselves."""
 _SECTIONS = (
     ("imports", "Files of consents, withdrawals, relationships and suppressions, as platforms export them."),
@@ -52,6 +53,7 @@ _SECTIONS = (
     ("suppressions", "Addresses and domains that are not to be written to."),
     ("lists", "What a consent is for: one list's is none for another."),
     ("notices", "The wordings that people were shown. They are never changed."),
+    ("unsubscribe links", "For mail programs that write them into their messages."),
     ("parties", "In whose name a customer's mail is sent."),
     ("dkim", "The keys that sign a customer's mail, and the records to publish for them."),
     ("customers", "The operator's switch."),
@@ -90,8 +92,8 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
         switch.routes(app, context)
     # Before the paths that take an address, which may hold a slash.
     nouns = (
-        imports, exports, checks, consent, confirmations, relationships, suppressions, lists, notices, parties, dkim,
-        usage, audit,
+        imports, exports, checks, links, consent, confirmations, relationships, suppressions, lists, notices, parties,
+        dkim, usage, audit,
     )  # fmt: skip
     for noun in nouns:
         noun.routes(app, context)

@@ -61,7 +61,7 @@ def test_the_design_s_example_is_taken_whole(tmp_path: Path) -> None:
     assert acme.limits == Limits(recipients_per_hour=5000)
     assert acme.bulk == Bulk()
     assert acme.actions == {"HDR-DATE": Action.OBSERVE}
-    assert acme.recorded_only == ("unsubscribe_hosts",)
+    assert acme.recorded_only == ()
 
 
 def test_little_needs_to_be_said(tmp_path: Path) -> None:

@@ -226,3 +226,9 @@ def test_one_of_many_that_say_the_same_at_once_is_told(outbox: Outbox) -> None:
         thread.join()
     assert sum(each is not None for each in found) == 1
     assert len(outbox.list()) == 1
+
+
+def test_what_was_told_is_known_by_its_keys(outbox: Outbox) -> None:
+    outbox.add("acme", "test", {}, NOW, once=["a"], until=NOW + HOUR)
+    assert outbox.told("acme", ["a", "b"]) == {"a"}
+    assert outbox.told("brand", ["a"]) == outbox.told("acme", []) == set()

@@ -1,5 +1,6 @@
 """Jurisdictions: the shipped figures, and what a file of one's own may hold."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ EU = [
 PLAIN = """
 [xx]
 title = "Nowhere"
+version = 2
+effective = 2026-11-21
+sign_off = "R. Roe, counsel, 2026-11-19"
 strictness = 5
 countries = ["xx"]
 basis = ""
@@ -54,6 +58,8 @@ grounds = [{ kinds = ["purchase"], ground = "implied", months = 3, since = 2026-
 def test_the_profiles_are_those_of_the_specification() -> None:
     assert sorted(PROFILES) == ["au", "ca", "eu", "nz", "sg", "uk", "us"]
     assert all(profile.name == name and profile.title and profile.source for name, profile in PROFILES.items())
+    # Nobody has signed what is shipped: that is the operator's to have done.
+    assert {(profile.version, profile.sign_off) for profile in PROFILES.values()} == {(1, "")}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,8 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path.write_text(PLAIN)
     (profile,) = read(path).values()
     assert (profile.name, profile.countries, profile.mechanism_days) == ("xx", frozenset(("xx",)), None)
+    assert (profile.version, profile.effective) == (2, date(2026, 11, 21))
+    assert profile.sign_off == "R. Roe, counsel, 2026-11-19"
     assert profile.grounds == {"purchase": Implied("implied", 3, since="2026-02-05", needs=("relevant",))}
 
 
@@ -175,6 +183,13 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("months = 3", "weeks = 3", "profile 'xx': .*weeks"),
         ('title = "Nowhere"', "", "profile 'xx': .*title"),
         ('title = "Nowhere"', 'titel = "Nowhere"', "profile 'xx': .*titel"),
+        ("version = 2", "", "profile 'xx': 'version'"),
+        ("version = 2", "version = 0", "profile 'xx': version: must be a whole number from 1"),
+        ("version = 2", "version = true", "profile 'xx': version: must be a whole number from 1"),
+        ("2026-11-21", '"2026-11-21"', "profile 'xx': effective: must be a date such as 2026-11-21, without quotes"),
+        ("2026-11-21", "2026-11-21T00:00:00Z", "profile 'xx': effective: must be a date"),
+        ('"R. Roe, counsel, 2026-11-19"', "false", "profile 'xx': sign_off: must be text on one line"),
+        ('sign_off = "R. Roe, counsel, 2026-11-19"', "", "profile 'xx': 'sign_off'"),
         ('countries = ["xx"]', "", "profile 'xx': 'countries'"),
         ('countries = ["xx"]', 'countries = ["xx", "us"]', "country 'us' stands twice"),
         ("strictness = 5", "strictness = 10", "strictness 10 stands twice"),

@@ -1,6 +1,7 @@
 """Tokens: whole, short, and worthless to whoever alters one or has other secrets."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,8 @@ REFERENCE = "01KAGXYZ0123456789ABCDEFGH"
 ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
 references = st.from_regex(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", fullmatch=True)
 keys = st.binary(min_size=32, max_size=32).map(lambda octets: b"\x01" + octets)
-made = st.builds(Token, customer=ids, list=ids | st.none(), key=keys, reference=references)
+addresses = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+made = st.builds(Token, customer=ids, list=ids | st.none(), key=keys, reference=references, address=addresses)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +101,15 @@ def test_a_token_of_another_operator_or_of_the_other_form_is_none(
 
 def test_a_link_is_short(tokens: Tokens, secrets: Secrets) -> None:
     token = typical(secrets)
-    assert len(link("https://unsubscribe.example", tokens.make(token, NOW))) == len("https://unsubscribe.example") + 106
+    assert len(link("https://unsubscribe.example", tokens.make(token, NOW))) == len("https://unsubscribe.example") + 107
     wide = Token("a-customer-of-24-letters", "a-list-with-24-letters-1", token.key, REFERENCE)
     assert len("/u/" + tokens.make(wide, NOW)) <= 150
+    with_address = replace(token, address="bob@recipient.example")
+    assert len(tokens.make(with_address, NOW)) == len(tokens.make(token, NOW)) + 28
+    # What would be too long is left out; the token is as good as any.
+    long = replace(Token("c" * 64, "l" * 64, token.key, REFERENCE), address="é" * 160)
+    assert tokens.read(tokens.make(long, NOW)) == long
+    assert tokens.read(tokens.make(replace(long, address="é" * 161), NOW)) == replace(long, address="")
 
 
 def test_nothing_in_a_token_can_be_read(tokens: Tokens, secrets: Secrets) -> None:

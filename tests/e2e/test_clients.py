@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import re
 import shutil
 import smtplib
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from filters.unsubscribe import one_recipient
 from tests.rig import certificates, exim, postfix
 from tests.rig.postern import ACME, PASSWORD, Postern
 from tests.rig.postfix import PostfixInstance, client_of
@@ -39,6 +41,10 @@ class Stage:
     def arrived(self, mark: str) -> list[bytes]:
         """The header blocks of what arrived with this mark in it."""
         return [each.header for each in self.sink.arrivals() if mark.encode() in each.header]
+
+    def recipients(self, mark: str) -> list[list[str]]:
+        """Those of each transaction that it arrived in."""
+        return sorted(sorted(each.recipients) for each in self.sink.arrivals() if mark.encode() in each.header)
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +212,41 @@ def test_what_is_injected_behind_starttls_is_never_read(stage: Stage, injected: 
     assert replies[1:] == ["235 2.7.0", "250 2.1.0", "250 2.1.5", "354 End d", "250 2.0.0", "221 2.0.0"], said
     assert len(stage.arrived(mark)) == 1
     assert all("evil" not in each.reverse_path for each in stage.sink.arrivals())
+
+
+THREE = [f"{name}@recipient.example" for name in ("bob", "carol", "dave")]
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["as shipped", "one recipient"])
+def test_a_postfix_that_sets_what_the_reply_says_sends_one_recipient_per_transaction(
+    stage: Stage, limited: bool
+) -> None:
+    if reason := postfix.missing():
+        pytest.skip(reason)
+    named = re.search(r"set (\S+) = 1 \(Postfix\)", one_recipient.reply.text)
+    assert named
+    settings = client_of(stage.port(False), USER, PASSWORD) | {
+        "smtp_tls_security_level": "encrypt",
+        "smtp_sasl_tls_security_options": "noanonymous",
+        **({named[1]: "1"} if limited else {}),
+    }
+    mark = f"split-postfix-{limited}"
+    with PostfixInstance("split", free_port(), settings) as client:
+        with smtplib.SMTP("127.0.0.1", client.port) as submit:
+            submit.sendmail("ann@acme.example", THREE, message(mark).decode())
+        wait_until(lambda: client.statuses()["sent"] == 3, 30, "all are sent")
+    assert stage.recipients(mark) == ([[each] for each in THREE] if limited else [THREE])
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["as shipped", "one recipient"])
+def test_an_exim_that_sets_what_the_reply_says_sends_one_recipient_per_transaction(stage: Stage, limited: bool) -> None:
+    if reason := exim.missing():
+        pytest.skip(reason)
+    named = re.search(r"(\S+ = 1) \(Exim\)", one_recipient.reply.text)
+    assert named
+    mark = f"split-exim-{limited}"
+    line = named[1] if limited else ""
+    with exim.Exim(stage.port(False), USER, PASSWORD, implicit=False, transport=line) as client:
+        log = client.send(message(mark), "ann@acme.example", *THREE)
+    assert log.count("=> ") + log.count("-> ") == 3, log
+    assert stage.recipients(mark) == ([[each] for each in THREE] if limited else [THREE])

@@ -33,3 +33,9 @@ def test_nothing_raises(raw: bytes) -> None:
 
 def test_words_are_in_lower_case() -> None:
     assert all(word == word.casefold() for word in WORDS)
+
+
+def test_of_many_links_all_are_named_wherever_ours_stands() -> None:
+    body = b" ".join(b"https://click.example/%d" % each for each in range(500))
+    found = uris(Message(b"From: a@b.example\r\n\r\n" + body + b"\r\nhttps://u.example/last\r\n"))
+    assert (len(found), found[-1]) == (501, "https://u.example/last")

@@ -270,6 +270,19 @@ async def test_what_could_not_be_noted_is_delivered_again_under_its_id(
         assert [each.headers["webhook-id"] for each in hooks.received] == [number, number]
 
 
+async def test_who_left_is_told_by_no_mail(tmp_path: Path) -> None:
+    """A webhook that was taken away meanwhile: its contact is not sent a mail for each."""
+    with sqlite(tmp_path) as database:
+        made = Deliveries(tmp_path, database)
+        made.know("mail", None, contact="ann@mail.example")
+        number = made.outbox.add("mail", "unsubscribe", {}, made.clock())
+        await made.round()
+        await made.webhooks.close(0)
+        (found,) = made.outbox.list()
+    assert (found.id, found.status) == (number, "waiting")
+    assert found.error.startswith("no webhook")
+
+
 async def test_failures_are_one_line_a_minute_with_the_number_of_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,6 +26,7 @@ mode observe
 smtputf8                   MAIL said SMTPUTF8
 bulk                       the message is bulk mail
 own-unsubscribe https://unsubscribe.example/u/1      a URI at our service whose token verified; several may stand
+unfit-unsubscribe https://unsubscribe.example/u/2 is another recipient's      one that is of no use, and why; likewise
 content postal_address     what the customer's profiles ask bulk mail to hold
 outcome defer              accept, defer or reject; by default what the findings' default actions give
 evidence 2 From fields     must be the evidence of the first finding
@@ -84,6 +85,7 @@ class Case:
     smtputf8: bool = False
     bulk: bool = False
     own_unsubscribe: tuple[str, ...] = ()
+    unfit_unsubscribe: dict[str, str] = field(default_factory=dict)
     content: tuple[str, ...] = ()
     rcpt_to: str = "bob@recipient.example"
     message: bytes = b""
@@ -133,6 +135,7 @@ class Case:
             activity=self.activity,
             bulk=self.bulk,
             own_unsubscribe=frozenset(self.own_unsubscribe),
+            unfit_unsubscribe=self.unfit_unsubscribe,
             content=frozenset(self.content),
         )
         policy = Policy.model_validate(tomllib.loads(self.policy))
@@ -199,6 +202,9 @@ def _add(case: Case, word: str, value: str) -> bool:
         case.dns[domain] = DomainState[state]
     elif word == "own-unsubscribe":
         case.own_unsubscribe = (*case.own_unsubscribe, value.strip())
+    elif word == "unfit-unsubscribe":
+        uri, _, why = value.strip().partition(" ")
+        case.unfit_unsubscribe[uri] = why
     elif word == "signature":
         case.signatures = (*(case.signatures or ()), verified_as(value.strip()))
     elif word == "action":

@@ -56,9 +56,9 @@ class Desk:
         """The customers file."""
         return str(self.folder / "customers.toml")
 
-    def run(self, *arguments: str) -> Result:
-        """Run a command; `--config` is put after it."""
-        return CliRunner().invoke(main, [*arguments, "--config", str(self.folder / "postern.toml")])
+    def run(self, *arguments: str, input: str | None = None) -> Result:
+        """Run a command; `--config` is put after it, `input` is its standard input."""
+        return CliRunner().invoke(main, [*arguments, "--config", str(self.folder / "postern.toml")], input=input)
 
     def done(self, *arguments: str) -> str:
         """Run a command that must end with status 0; its standard output."""

@@ -44,6 +44,7 @@ smarthost:
   hosts_require_tls = *
   hosts_require_auth = *
   tls_verify_certificates =
+  {transport}
 
 begin retry
 * * F,1h,1m
@@ -90,11 +91,17 @@ def missing() -> str:
 
 
 class Exim:
-    """An Exim whose smarthost is 127.0.0.1:`port`, with TLS from the start (`implicit`) or STARTTLS, and AUTH."""
+    """An Exim whose smarthost is 127.0.0.1:`port`, with TLS from the start (`implicit`) or STARTTLS, and AUTH.
 
-    def __init__(self, port: int, username: str, password: str, *, implicit: bool, login: bool = False) -> None:
+    `transport` is a line more of its transport.
+    """
+
+    def __init__(
+        self, port: int, username: str, password: str, *, implicit: bool, login: bool = False, transport: str = ""
+    ) -> None:
         self._values = {
             "port": port,
+            "transport": transport,
             "protocol": "smtps" if implicit else "smtp",
             "mechanism": "login" if login else "plain",
             "name": "LOGIN" if login else "PLAIN",
@@ -102,7 +109,7 @@ class Exim:
         }
         self._folder: Path | None = None
 
-    def send(self, message: bytes, reverse_path: str, recipient: str) -> str:
+    def send(self, message: bytes, reverse_path: str, *recipients: str) -> str:
         """Let it deliver a message (LF line ends) at once; what it logged. Raises RigError when it did not take it."""
         assert self._folder is not None
         libraries = next(_ROOT.glob("usr/lib/*-linux-gnu*"))
@@ -121,7 +128,7 @@ class Exim:
             "-oi",
             "-f",
             reverse_path,
-            recipient,
+            *recipients,
         ]
         done = subprocess.run(command, input=message, capture_output=True, timeout=60, env=environment)
         log = self._folder / "log" / "mainlog"

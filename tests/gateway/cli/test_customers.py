@@ -94,6 +94,20 @@ def test_keys_that_are_only_recorded_are_said_to_be(desk: Desk) -> None:
     assert result.stderr == "postern: customer 'brand': recorded, but not acted on yet: bulk\n"
 
 
+def test_links_that_cannot_be_made_are_said_to_be_missing(desk: Desk) -> None:
+    path = Path(desk.customers)
+    written = path.read_text()
+    path.write_text(written.replace('name = "Brand"', 'name = "Brand"\nunsubscribe = "insert"'))
+    assert desk.run("customers", "apply", desk.customers).stderr == (
+        "postern: customer 'brand': unsubscribe = 'insert' needs a URL: its bulk mail gets 451 until [http] public_url "
+        "is set\n"
+    )
+    more = 'unsubscribe = "insert"\nunsubscribe_alias = "Leave.Brand.example"'
+    path.write_text(written.replace('name = "Brand"', f'name = "Brand"\n{more}'))
+    assert desk.run("customers", "apply", desk.customers).stderr == ""
+    assert '"leave.brand.example"' in desk.done("customers", "show", "brand", "--json")
+
+
 def test_list_and_show_never_show_a_password(applied: Desk) -> None:
     for arguments in (("list",), ("list", "--json"), ("show", "acme"), ("show", "acme", "--json")):
         shown = applied.done("customers", *arguments)
