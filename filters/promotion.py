@@ -101,7 +101,7 @@ def promotion(message: Message) -> Promotion | None:
     why = ""
     if subject.sells and share >= max(_WITH_SUBJECT, most - 0.3) and _advertises(subject):
         why = "subject"
-    elif not weighed.called and share >= _MOST:
+    elif not called and share >= _MOST:
         why = "nothing else"
     elif share >= most:
         why = "most of it"

@@ -228,7 +228,9 @@ CALLED_FOR: dict[str, tuple[int, re.Pattern[str]]] = {
         "a ete modifiee", "confirmer? votre adresse", "contrasena", "codigo de (?:verificacion|seguridad|acceso)",
         "inicio de sesion", "si no has sido tu", "confirma(?:r)? (?:tu|su|mi) (?:direccion|correo)",
         "no reconoce esta", "si no has creado", "ne communiquez ce code", "do not share this code",
-        "activar tu cuenta", "konto zu aktivieren",
+        "konto zu aktivieren",
+        "activat(?:e|ing) (?:your |my )?(?:new )?account", "konto aktivieren", "activer (?:votre|mon) compte",
+        "activar? (?:tu|mi|su) cuenta",
     )),
     "booking": (2, _any(
         "booking (?:reference|number|confirmation)",

@@ -56,6 +56,12 @@ def test_what_is_called_for_stays_so(form: str) -> None:
     assert not why("Your order 4417", *ORDER, *ADVERT[3:4], *FOOTER, form=form)
     assert not why("Reset your password", *RESET, form=form)
     assert not why("Reset your password", *RESET, *ADVERT[1:4], *FOOTER, form=form)
+    assert not why(
+        "Reset your password",
+        "Choose one on this page within the hour, it works once: https://a.example/r",
+        *ADVERT[1:2],
+        form=form,
+    )
 
 
 def test_a_subject_that_sells_above_a_text_that_does_not_is_no_promotion() -> None:
@@ -102,8 +108,9 @@ def test_plain_text_may_be_wrapped_anywhere() -> None:
         "and the offer ends on Sunday. Go to our site and shop now, while stocks last and the snow is falling."
     )
     whole = promotion(Message(_raw(text, "plain")))
+    assert whole is not None
     for width in (60, 66, 72, 78):
-        assert promotion(Message(_raw("\r\n".join(wrap(text, width)), "plain"))) == whole is not None
+        assert promotion(Message(_raw("\r\n".join(wrap(text, width)), "plain"))) == whole
 
 
 def test_accents_and_letters_without_width_make_no_difference() -> None:

@@ -27,6 +27,7 @@ def kinds(text: str) -> set[str]:
         ("Sendungsnummer: 0034", "way"), ("Numéro de suivi : 6A", "way"), ("Dirección de envío", "way"),
         ("Reset your password", "account"), ("Passwort zurücksetzen", "account"), ("votre mot de passe", "account"),
         ("Cambia tu contraseña", "account"), ("123 884 is your Acme code", "account"), ("Ihr Bestätigungscode", "account"),
+        ("Activate your new account", "account"), ("Activer mon compte", "account"), ("Activa tu cuenta", "account"),
         ("Your appointment on Tuesday", "booking"), ("Terminerinnerung", "booking"), ("votre rendez-vous", "booking"),
     ],
 )  # fmt: skip
