@@ -267,7 +267,12 @@ def _message(
     message = built(parts, charset, encoding)
     message["Subject"], message["From"], message["To"] = subject, f"{firm} <news@acme.example>", to
     message["Date"], message["Message-ID"] = "Sat, 21 Nov 2026 10:00:00 +0000", f"<{token}@acme.example>"
-    return b"\r\n".join(message.as_bytes().replace(b"\r\n", b"\n").split(b"\n"))
+    return as_crlf(message)
+
+
+def as_crlf(message: EmailMessage | MIMEMultipart | MIMEText) -> bytes:
+    """Its octets, lines ending in CRLF."""
+    return message.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def wrapped(text: str, width: int) -> str:
