@@ -37,9 +37,9 @@ from gateway.evidence import Evidence
 from gateway.http.server import servers
 from gateway.jobs import Jobs
 from gateway.labels import Labels
+from gateway.leavers import Leavers
 from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.clusters_memory import MemoryClusters
-from gateway.leavers import Leavers
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.links import Links

@@ -11,6 +11,7 @@ cannot write to anybody is not what its person asked for.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from consent.address import Address
@@ -113,7 +114,9 @@ class Audience:
         found = roll.list(name)
         return replace(facts, list=name, party=found.party if found else lists.sender_party(message, facts))
 
-    async def judged(self, verdict: Verdict, facts: Facts, classed: Classed, recipients: Sequence[Address]) -> Verdict:
+    async def judged(
+        self, verdict: Verdict, facts: Facts, message: Message, classed: Classed, recipients: Sequence[Address]
+    ) -> Verdict:
         """The verdict with those recipients refused to whom the message may not go, where nothing else is wrong.
 
         Raises RegistryAway. `recipients` are all but the operator's desk.
@@ -136,13 +139,22 @@ class Audience:
         for address, known in zip(asked, await self._registry.known(facts.customer, asked), strict=True):
             before = self.decisions.get(address)
             found = self._ruled(address, mailing, known, now, bulk=True, grace=classed.grace)
-            if found is None and kind is Class.CONFIRMATION and not await self._registry.may_confirm(address, now):
-                found = self._found(_finding(refusal("CONFIRMATION-LIMIT").code, "two in seven days already"))
+            if found is None and kind is Class.CONFIRMATION:
+                found = await self._counted(address, message, now)
             if found is not None:
                 named = self._named(self._roll) == facts.list
                 changed = self._bulk and before is not None and before.allowed and named
                 refused[address] = replies.AUDIENCE_CHANGED.finding(found.evidence) if changed else found
         return replace(verdict, refused={**refused, **verdict.refused})
+
+    async def _counted(self, address: Address, message: Message, now: datetime) -> Finding | None:
+        """What refuses a confirmation mail that is one too many."""
+        ground = self.decisions[address].ground
+        customer, once = self.identity.entry.customer.id, sha256(message.raw).hexdigest()
+        event = ground.event if ground else 0
+        if await self._registry.may_confirm(address, now, customer=customer, request=event, once=once):
+            return None
+        return self._found(_finding("CONFIRMATION-LIMIT", "the address or the request has had its share"))
 
     def _of(self, name: str | None, kind: Class, now: datetime) -> Mailing:
         customer = self.identity.entry.customer

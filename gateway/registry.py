@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -123,11 +124,13 @@ class Registry:
         self._rolls[customer.id] = (until, roll)
         return roll
 
-    async def may_confirm(self, address: Address, now: datetime) -> bool:
-        """Count a confirmation mail to the address, unless it has had its share from all customers together (R-092)."""
+    async def may_confirm(self, address: Address, now: datetime, *, customer: str, request: int, once: str) -> bool:
+        """Count a confirmation mail, unless the address, the request or the customer has had its share (R-092);
+        `request` is the number of its event, `once` names the mail, which is counted once however often it is tried."""
         self._here()
-        take = self.consents.confirmations.take
-        return await self._in_time(asyncio.get_running_loop().run_in_executor(self._threads, take, address, now))
+        store = self.consents.stores.confirmations
+        take = partial(store.take, address, now, customer=customer, request=request, once=once)
+        return await self._in_time(asyncio.get_running_loop().run_in_executor(self._threads, take))
 
     def _read(self, customer: Customer) -> Roll:
         consents = self.consents

@@ -16,6 +16,7 @@ from consent.address import Address
 from filters.engine import evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
+from filters.unsubscribe import inserted
 from gateway import facts, prdr, transform
 from gateway.audience import Audience
 from gateway.audit import record
@@ -253,6 +254,7 @@ class Transaction:
         rules = () if self._only_to_desk else self._identity.entry.rules
         if classed is not None:
             known = await self._audience.addressed(known, message, classed)
+            known = pipeline.links.complete(known, message, known.list)
         known = await facts.with_domains(known, message, pipeline.resolver if rules else None)
         known = await pipeline.vouching.complete(known, message, rules)
         known = pipeline.signing.complete(known, message)
@@ -260,7 +262,7 @@ class Transaction:
         self._signed = known.signatures
         verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
         if classed is not None:
-            verdict = await self._audience.judged(verdict, known, classed, self._charged)
+            verdict = await self._audience.judged(verdict, known, message, classed, self._charged)
         verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed, *self._audience.observed))
         if verdict.outcome is Outcome.ACCEPT:
             full = await self._ration.deliveries(self._charged, body.size)
@@ -268,13 +270,14 @@ class Transaction:
         return known, prdr.with_refused(verdict, self.recipients, prdr="PRDR" in self._path.parameters)
 
     async def _change(self, known: Facts, message: Message) -> transform.Change:
-        """How the message is sent on; raises SigningFailed."""
+        """How the message is sent on; raises NoLinks, SigningFailed."""
         client, pipeline = self._client, self._pipeline
         protocol, now = client.protocol_with(self._path.parameters), pipeline.clock()
         trace = transform.Trace(
             client.ehlo, client.address, pipeline.hostname, protocol, self.reference, now, pipeline.trace_key
         )
-        change = transform.change(message, trace, pipeline.own_names)
+        pair = pipeline.links.pair(known, known.list, self.reference, now) if inserted(message, known) else b""
+        change = transform.change(message, trace, pipeline.own_names, pair)
         # Last, so that it covers what is sent; before the decision is recorded, which says who signed.
         return await pipeline.signing.sign(known, message, change, now)
 

@@ -113,7 +113,9 @@ async def test_dialog_about_limits(dialog: Dialog, limited: tuple[Gateway, Smtpd
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
-    "dialog", [each for each in ALL if each.file not in (LIMITED, BULK)], ids=lambda dialog: f"{dialog.file}: {dialog.title}"
+    "dialog",
+    [each for each in ALL if each.file not in (LIMITED, BULK)],
+    ids=lambda dialog: f"{dialog.file}: {dialog.title}",
 )
 async def test_dialog(dialog: Dialog, up: tuple[Gateway, Smtpd]) -> None:
     gateway, hop = up

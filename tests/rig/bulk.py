@@ -49,7 +49,9 @@ async def consents(gateway: Gateway, *addresses: str, name: str = "spring") -> N
     await _each(gateway, addresses, told)
 
 
-async def withdraws(gateway: Gateway, *addresses: str, name: str | None = "spring", reason: str = Reason.UNSUBSCRIBE) -> None:
+async def withdraws(
+    gateway: Gateway, *addresses: str, name: str | None = "spring", reason: str = Reason.UNSUBSCRIBE
+) -> None:
     """These people want no more of the list; of nothing, without one."""
     await _each(gateway, addresses, Told(State.WITHDRAWN, name, reason=reason))
 
