@@ -148,8 +148,8 @@ class Credential(Frozen):
     domains: tuple[Domain, ...] = ()
     """Those of the customer's domains that it may use; none named is all of them."""
     stream: Literal["bulk", "transactional", "auto"] = "auto"
-    """What its mail is. With `bulk` all of it is bulk mail to ADDR-REPLY-TO, whatever the message says of itself; it
-    stands in each decision's record. Nothing else depends on it in this version."""
+    """What its mail is. With `bulk` all of it is bulk mail, whatever the message says of itself; it stands in each
+    decision's record."""
     list: Identifier | None = None
     """The list its mail is for, where nothing in the transaction says otherwise."""
     next_hop: str | None = None
