@@ -10,7 +10,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from config.policy import Policy
-from filters.declared import declared, discussion
+from filters.declared import discussion
 from filters.likeness import alike, look
 from filters.message import Message
 from filters.model import Action, Facts, Reply, rule
@@ -243,7 +243,7 @@ def near(message: Message, facts: Facts, policy: Policy) -> str | None:
 def reply_to(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Bulk mail whose Reply-To is at a consumer mailbox provider (policy `addressing.consumer_domains`; R-147).
     Discussion lists, on which answers go to the author, are no such mail."""
-    if not message.all("reply-to") or not is_bulk(message, facts):
+    if not facts.bulk or not message.all("reply-to") or discussion(message):
         return None
     for mailbox in message.shown("reply-to"):
         if mailbox.domain in policy.addressing.consumer_domains and mailbox.domain not in facts.customer.domains:
@@ -278,12 +278,6 @@ def _written_domains(value: bytes) -> Iterator[bytes]:
         found = _ENDS_IN_DOMAIN.search(piece, max(0, piece.rfind(b"@")))
         if found:
             yield found[1].lower()
-
-
-def is_bulk(message: Message, facts: Facts) -> bool:
-    """Whether a message is bulk mail, by the facts, its stream or its own word, and no discussion list's."""
-    bulk = facts.bulk or facts.credential.stream == "bulk" or declared(message) is not None
-    return bulk and not discussion(message)
 
 
 def _texts(message: Message) -> Iterator[tuple[str, str]]:

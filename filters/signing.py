@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from config.policy import Policy
-from filters.addressing import is_bulk
+from filters.declared import discussion
 from filters.message import Message
 from filters.model import Action, Facts, Reply, rule
 from filters.signatures import aligned, read
@@ -40,7 +40,7 @@ def unsigned_bulk(message: Message, facts: Facts, policy: Policy) -> str | None:
     """Bulk mail is signed for its author's domain: by us with a key that the operator keeps for the customer (`dkim
     create`), or by the customer with List-Unsubscribe covered. Mailbox providers ask for it, and offer unsubscribing in
     one click for nothing else (RFC 8058 section 4)."""
-    if facts.signing_domain is not None or not is_bulk(message, facts):
+    if not facts.bulk or facts.signing_domain is not None or discussion(message):
         return None
     authors = message.mailboxes("from")
     if not authors:

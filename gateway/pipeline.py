@@ -33,7 +33,7 @@ Whatever fails on our side is 451 or 452, and the message neither passes nor bou
 final dot; from then on only the next hop's counts, whatever the client does, because the message may be delivered.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -42,8 +42,10 @@ from config.policy import Policy
 from config.settings import EdgeLimits, Operator
 from consent.address import Address
 from consent.profiles import shipped
-from filters.engine import evaluate
-from filters.model import Finding, Phase, Reply
+from filters.engine import Bound, evaluate
+from filters.message import Message
+from filters.model import Facts, Finding, Phase, Reply
+from gateway import facts
 from gateway.alerts import Alerts
 from gateway.audit.journal import Journal
 from gateway.client import Client
@@ -159,6 +161,12 @@ class Pipeline:
         credential = limit.name if limit.scope == "credential" else None
         scope = f"stream {limit.name}" if limit.scope == "stream" else limit.scope
         self.alerts.limit(customer, credential, scope, limit.measure, cap.window, used, cap.most, self.clock())
+
+    async def informed(self, known: Facts, message: Message, rules: Sequence[Bound]) -> Facts:
+        """The facts with what others must be asked for: the DNS, the keys of signatures, and ours."""
+        known = await facts.with_domains(known, message, self.resolver if rules else None)
+        known = await self.vouching.complete(known, message, rules)
+        return self.signing.complete(known, message)
 
     def observed(self, customer: str, cluster: str, over: str, now: datetime) -> None:
         """A cluster of near-identical mail has become bulk mail by its reach: those who can do something are told."""

@@ -27,7 +27,7 @@ from gateway.client import Client, Closing
 from gateway.directory import Identity
 from gateway.links import NoLinks
 from gateway.logbook import Page
-from gateway.nexthop import Delivery, NextHop
+from gateway.nexthop import Delivery
 from gateway.nexthop import Transaction as HopTransaction
 from gateway.registry import RegistryAway
 from gateway.repeats import digest_of
@@ -44,6 +44,12 @@ log = logging.getLogger("postern.pipeline")
 
 EMPTY = Message(b"")
 """The message while there is none."""
+_FAULTS: Mapping[type[Exception], tuple[str, Reply]] = {
+    NoLinks: ("unsubscribe", replies.NO_LINKS),
+    SigningFailed: ("signing", replies.NOT_SIGNED),
+    JournalFull: ("audit", replies.AUDIT_FULL),
+}
+"""What is wrong with a part of ours -> its name in alarms, and the reply meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +70,8 @@ class Transaction:
         self.recipients: list[Address] = []
         self.asked = 0
         """RCPT commands so far."""
-        self.hop = pipeline.hops.get(
-            identity.credential.next_hop or identity.entry.customer.next_hop or _first(pipeline.hops)
-        )
+        name = identity.credential.next_hop or identity.entry.customer.next_hop or next(iter(pipeline.hops))
+        self.hop = pipeline.hops.get(name)
         self._to_desk = 0
         """Recipients that are the operator's desk."""
         self.repair = LineRepair() if identity.credential.normalise_bare_lf else None
@@ -191,15 +196,10 @@ class Transaction:
             return Closing(replies.TOO_SLOW), refused
         except RegistryAway:
             return Closing(replies.REGISTRY_AWAY), refused
-        except NoLinks as error:
-            self._pipeline.metrics.alarm("unsubscribe", str(error))
-            return Closing(replies.NO_LINKS), refused
-        except SigningFailed as error:
-            self._pipeline.metrics.alarm("signing", str(error))
-            return Closing(replies.NOT_SIGNED), refused
-        except JournalFull as error:
-            self._pipeline.metrics.alarm("audit", str(error))
-            return Closing(replies.AUDIT_FULL), refused
+        except (NoLinks, SigningFailed, JournalFull) as error:
+            part, reply = _FAULTS[type(error)]
+            self._pipeline.metrics.alarm(part, str(error))
+            return Closing(reply), refused
         except Exception:
             log.exception("pipeline failed, ref %s", self.reference)
             return Closing(replies.INTERNAL), refused
@@ -255,9 +255,7 @@ class Transaction:
         if classed is not None:
             known = await self._audience.addressed(known, message, classed)
             known = pipeline.links.complete(known, message, known.list)
-        known = await facts.with_domains(known, message, pipeline.resolver if rules else None)
-        known = await pipeline.vouching.complete(known, message, rules)
-        known = pipeline.signing.complete(known, message)
+        known = await pipeline.informed(known, message, rules)
         known = await self._watched.complete(known, message, rules)
         self._signed = known.signatures
         verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
@@ -482,7 +480,3 @@ class Transaction:
 
 def _reply_for(verdict: Verdict) -> Reply:
     return verdict.decisive.reply if verdict.decisive else replies.INTERNAL
-
-
-def _first(hops: Mapping[str, NextHop]) -> str:
-    return next(iter(hops))

@@ -152,21 +152,24 @@ class Player:
             assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
         elif line.startswith("AUTH "):
             await self._auth(line.removeprefix("AUTH "))
-        elif line.startswith(("consents ", "withdraws ")):
-            verb, address, *name = line.split()
-            if verb == "consents":
-                await bulk.consents(self._gateway, address, name=name[0])
-            else:
-                await bulk.withdraws(self._gateway, address, name=name[0] if name else None)
-        elif line == "BULK" or line.startswith("BULK "):
-            fields = [each.strip() for each in line.removeprefix("BULK").split("|") if each.strip()]
-            await self._send(bulk.campaign(fields=fields))
+        elif line.startswith(("consents ", "withdraws ", "BULK")):
+            await self._about_bulk(*line.split(" ", 1))
         elif line == "SEND":
             for step in ("C: MAIL FROM:<ann@acme.example>", "S: 250 ...", "C: RCPT TO:<bob@recipient.example>",
                          "S: 250 ...", "C: DATA", "S: 354 ..."):  # fmt: skip
                 await self._step(step, before)
         else:
             self._expect(line, before)
+
+    async def _about_bulk(self, verb: str, value: str = "") -> None:
+        if verb == "BULK":
+            await self._send(bulk.campaign(fields=[each.strip() for each in value.split("|") if each.strip()]))
+        elif verb == "consents":
+            address, name = value.split()
+            await bulk.consents(self._gateway, address, name=name)
+        else:
+            address, *named = value.split()
+            await bulk.withdraws(self._gateway, address, name=named[0] if named else None)
 
     def _expect(self, line: str, before: int) -> None:
         _, what, value = line.split(" ", 2)
