@@ -150,10 +150,8 @@ class Player:
             await self._writer.start_tls(_trusting())
         elif line == "closed":
             assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
-        elif line.startswith("AUTH "):
-            await self._auth(line.removeprefix("AUTH "))
-        elif line.startswith(("consents ", "withdraws ", "BULK")):
-            await self._about_bulk(*line.split(" ", 1))
+        elif line.startswith(("AUTH ", "consents ", "withdraws ", "BULK")):
+            await self._shorthand(*line.split(" ", 1))
         elif line == "SEND":
             for step in ("C: MAIL FROM:<ann@acme.example>", "S: 250 ...", "C: RCPT TO:<bob@recipient.example>",
                          "S: 250 ...", "C: DATA", "S: 354 ..."):  # fmt: skip
@@ -161,8 +159,10 @@ class Player:
         else:
             self._expect(line, before)
 
-    async def _about_bulk(self, verb: str, value: str = "") -> None:
-        if verb == "BULK":
+    async def _shorthand(self, verb: str, value: str = "") -> None:
+        if verb == "AUTH":
+            await self._auth(value)
+        elif verb == "BULK":
             await self._send(bulk.campaign(fields=[each.strip() for each in value.split("|") if each.strip()]))
         elif verb == "consents":
             address, name = value.split()
