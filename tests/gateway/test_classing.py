@@ -122,7 +122,7 @@ async def test_a_message_to_more_than_may_be_reached_waits_and_passes_later(send
 
 
 async def test_above_the_observed_numbers_it_needs_grounds_at_first_by_450_then_by_550(sender: Sender) -> None:
-    told = []
+    told: list[str] = []
     for _ in range(8):  # twenty in ten minutes; the window is looked at in slots of two
         told += await sender.campaign(len(told), 20)
         sender.clock.now += timedelta(minutes=13)
