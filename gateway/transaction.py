@@ -336,8 +336,7 @@ class Transaction:
     async def _forward(self, body: Body, change: transform.Change, deadline: float) -> Closing:
         """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""
         digest = self._digest(body)
-        customer = self._identity.entry.customer.id
-        repeats = self._pipeline.repeats
+        customer, repeats = self._identity.entry.customer.id, self._pipeline.repeats
         first = repeats.find(customer, digest)
         if first:
             return Closing(
@@ -408,8 +407,7 @@ class Transaction:
 
     def _note(self, outcome: str, **more: Any) -> None:
         """The outcome record of an accepting decision; `more` are its other members."""
-        passed = outcome in ("accepted", "repeat")
-        count = len(self.recipients)
+        passed, count = outcome in ("accepted", "repeat"), len(self.recipients)
         self._pipeline.journal.note(
             record.Outcome(
                 self.reference, outcome, accepted=count if passed else 0, refused=0 if passed else count, **more
