@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consent.address import Address
 from tests.gateway.http.conftest import GENERIC, Api, is_problem, row
 from tests.rig.gateway import Clock
 
@@ -92,6 +93,9 @@ TABLE = {
     ("POST", f"{C}/consent/erasures"): writers(201, json={"address": "gone@recipient.example"}),
     ("GET", f"{C}/consent/{{address}}"): readers(),
     ("GET", f"{C}/consent/{{address}}/proof"): readers(),
+    # Nobody has asked, and public_url is not set: who may ask is told so.
+    ("POST", f"{C}/confirmations"): writers(409, json={"address": BOB, "list": "newsletter"}),
+    ("GET", f"{C}/confirmations/{{id}}"): readers(),
     ("POST", f"{C}/relationships"): writers(201, json={"address": BOB, "kind": "purchase", "basis": "2026-03-01"}),
     ("GET", f"{C}/suppressions"): readers(params={"address": BOB}),
     ("POST", f"{C}/suppressions"): writers(201, json={"domain": "recipient.example"}),
@@ -115,7 +119,10 @@ async def placed(api: Api) -> dict[str, str]:
     answer = await api.ask("POST", "consent/imports", "own", params={"list": "newsletter"}, content=FILE)
     await api.tell("notices", id="signup-3", text="I want the newsletter.")
     values = {"customer": "acme", "address": BOB, "name": "newsletter", "notice": "signup-3", "party": "garden"}
-    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867"}
+    mail, _ = api.gateway.stores.confirmations.add(
+        "acme", Address.parse("ann@recipient.example"), "newsletter", 1, api.gateway.clock()
+    )
+    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867", "id": mail.id}
 
 
 async def test_every_endpoint_answers_every_role_as_the_table_says(api: Api) -> None:
