@@ -22,7 +22,7 @@ async def limited(tmp_path: Path) -> AsyncIterator[Api]:
         report=Limits(),
     )
     async with running(tmp_path, policy=Policy(limits=limits)) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             api = Api(gateway, hop, client)
             for name, customer in (("auditor", None), ("own", "acme"), ("other", "nets")):
                 role = "customer" if customer else name
