@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.database import Database
 from consent.schema import dispatch_marks, dispatches
@@ -113,7 +112,7 @@ class Outbox:
         return number
 
     def _mark(self, connection: Connection, customer: str, keys: Sequence[str], now: datetime, until: datetime) -> bool:
-        new = (sqlite if self._database.is_sqlite else postgresql).insert(dispatch_marks)
+        new = self._database.insert(dispatch_marks)
         over = dispatch_marks.c.until <= now
         for position, key in enumerate(keys):
             hashed = hashlib.sha256(key.encode()).hexdigest()
