@@ -153,6 +153,10 @@ class Transaction:
             self._pipeline.metrics.decided(verdict)
         return told
 
+    async def stopped(self, found: Finding) -> Reply:
+        """Refuse at MAIL who is suspended or locked."""
+        return await self._limited("mail", found)
+
     async def finish(self, body: Body) -> Closing:
         """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
         if "PRDR" not in self._path.parameters:
@@ -408,7 +412,8 @@ class Transaction:
         self, phase: str, found: Finding, address: Address | None = None, body: Body | None = None,
         message: Message = EMPTY,
     ) -> Reply:  # fmt: skip
-        """Record what a limit refuses, as far as the logbook has it; the reply for it, when it is its turn."""
+        """Record what a limit, a lock or a suspension refuses, as far as the logbook has it; the reply for it, in its
+        turn."""
         pipeline = self._pipeline
         pipeline.metrics.decided(refusals.verdict(found))
         reference, entered = self._page.enter(found, address, pipeline.clock())
@@ -417,9 +422,13 @@ class Transaction:
             recipients = None if address is None else (address,)
             decision = self._decision(phase, refusals.verdict(entered), reply, body, message, recipients=recipients)
             reply = await self._recorded(decision, reply)
-        now = asyncio.get_running_loop().time()
-        await asyncio.sleep(pipeline.pacing.wait(self._identity.entry.customer.id, now))
+        await self._turn()
         return reply
+
+    async def _turn(self) -> None:
+        """Wait until it is the customer's turn to be refused."""
+        wait = self._pipeline.pacing.wait(self._identity.entry.customer.id, asyncio.get_running_loop().time())
+        await asyncio.sleep(wait)
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
         """Record the next hop's refusal of one recipient, and the reply for it."""
