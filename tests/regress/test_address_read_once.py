@@ -1,5 +1,8 @@
 """Bug: the rules read an international address anew for every reading of its field, at a tenth of a millisecond each."""
 
+from typing import Any
+
+import email_validator
 import pytest
 
 from consent import address
@@ -11,9 +14,9 @@ from tests.rig.shapes import SHAPES
 
 def test_an_address_is_read_once_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    original = address.validate_email
+    original = email_validator.validate_email
 
-    def counted(text: str, **how: bool) -> object:
+    def counted(text: str, **how: Any) -> object:
         read.append(text)
         return original(text, **how)
 
