@@ -35,6 +35,7 @@ from gateway.http.server import servers
 from gateway.jobs import Jobs
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
+from gateway.limits import Wanted, inward
 from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
 from gateway.overload import Overload
@@ -312,14 +313,17 @@ class Gateway:
         if self.supervisor is not None:
             await self.supervisor.refresh()
 
-    async def usage(self, customer: Customer) -> list[Window]:
-        """How a customer's limits stand, in all processes; raises LedgerAway."""
+    async def usage(self, customer: Customer, wanted: Wanted | None = None) -> list[Window]:
+        """How a customer's limits stand, in all processes, and those that are the operator's to see where they are
+        `wanted`; raises LedgerAway."""
+        limits = self.policy.limits
+        more = [] if wanted is None else inward(limits, customer, wanted, self.stores.secrets.address_key)
         if self.supervisor is None:
-            return await windows(self.ledger, self.policy.limits, customer)
+            return await windows(self.ledger, limits, customer, more)
         # It is the workers that count. One that is asked now and then need not hold a connection.
         ledger = self._make_ledger()
         try:
-            return await windows(ledger, self.policy.limits, customer)
+            return await windows(ledger, limits, customer, more)
         finally:
             await ledger.close()
 

@@ -3,9 +3,10 @@
 import asyncio
 import json
 from dataclasses import asdict
+from ipaddress import ip_address
 from typing import Any, TextIO
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 import click
@@ -20,9 +21,11 @@ from gateway.cli.context import (
     json_option,
     known_customer,
     open_stores,
+    parsed_address,
     show,
     utc_now,
 )
+from gateway.limits import Limit, Wanted, inward
 from gateway.usage import LedgerAway, Window, windows
 
 _SECONDS = 10.0
@@ -43,10 +46,22 @@ def command() -> None:
     default=None,
     help="A token of `postern token create`, `-` for stdin; needed where the ledger is in the gateway's memory.",
 )
+@click.option("--source", metavar="IP", default="", help="Also of this client address.")
+@click.option("--sender", metavar="ADDRESS", default="", help="Also of this reverse-path.")
+@click.option("--recipient", metavar="ADDRESS", default="", help="Also of mail to this address, and to its domain.")
 @config_option
 @json_option
-def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json: bool) -> None:
-    """Show the limits of one customer, of its reports, streams and credentials: used, room, and reset.
+def show_(
+    customer: str,
+    token_file: TextIO | None,
+    source: str,
+    sender: str,
+    recipient: str,
+    settings: Settings,
+    as_json: bool,
+) -> None:
+    """Show the limits of one customer, of its reports, streams and credentials, and of all that passes: used, room, and
+    reset; and of a source, sender or recipient that you name.
 
     `reset` is the number of seconds until there is room for one more, `never` where the limit is 0. With the ledger in
     Redis it is asked itself. With memory:// the figures are in the gateway that runs, which is asked over HTTP.
@@ -55,11 +70,21 @@ def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json:
     Example: postern token create --role auditor | tail -n 1 > auditor.token
              postern limits show acme --token-file auditor.token
     """
-    stored = known_customer(open_stores(settings), customer)
+    stores = open_stores(settings)
+    stored = known_customer(stores, customer)
+    if source:
+        try:
+            ip_address(source)
+        except ValueError:
+            fail(f"--source {source}: must be an IPv4 or IPv6 address, such as 203.0.113.7", 2)
+    asked = {name: text for name, text in (("source", source), ("sender", sender), ("recipient", recipient)) if text}
+    wanted = Wanted(source, *(parsed_address(each) if each else None for each in (sender, recipient)))
     rows: list[dict[str, Any]]
     if settings.ledger.url.get_secret_value() != "memory://":
+        limits = checked_policy(settings).limits
+        more = inward(limits, stored.customer, wanted, stores.secrets.address_key)
         try:
-            found = asyncio.run(_of_redis(settings, checked_policy(settings).limits, stored.customer))
+            found = asyncio.run(_of_redis(settings, limits, stored.customer, more))
         except LedgerAway as error:
             fail(str(error), 2)
         rows = [asdict(each) for each in found]
@@ -70,7 +95,7 @@ def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json:
             2,
         )
     else:
-        rows = _of_gateway(settings.http.address, customer, token_file.read().strip())
+        rows = _of_gateway(settings.http.address, customer, token_file.read().strip(), asked)
     if as_json:
         click.echo(json.dumps({"customer": customer, "limits": rows}, indent=2))
         return
@@ -83,7 +108,7 @@ def show_(customer: str, token_file: TextIO | None, settings: Settings, as_json:
     show(told, False, _COLUMNS)
 
 
-async def _of_redis(settings: Settings, policy: LimitsPolicy, customer: Customer) -> list[Window]:
+async def _of_redis(settings: Settings, policy: LimitsPolicy, customer: Customer, more: list[Limit]) -> list[Window]:
     # Imported here because its library costs a tenth of a second.
     from gateway.ledger.redis import RedisLedger
 
@@ -94,19 +119,21 @@ async def _of_redis(settings: Settings, policy: LimitsPolicy, customer: Customer
         alarm=lambda part, text: None,
     )
     try:
-        return await windows(ledger, policy, customer)
+        return await windows(ledger, policy, customer, more)
     finally:
         await ledger.close()
 
 
-def _of_gateway(address: str, customer: str, token: str) -> list[dict[str, Any]]:
+def _of_gateway(address: str, customer: str, token: str, asked: dict[str, str]) -> list[dict[str, Any]]:
     if not token.isascii() or not token.isprintable():
         fail("--token-file: holds no token", 2)
-    url = f"http://{address}/api/v1/customers/{quote(customer, safe='')}/limits"
+    whole = f"http://{address}/api/v1/customers/{quote(customer, safe='')}/limits?{urlencode(asked)}"
+    # What is said of it holds no address.
+    url = whole.partition("?")[0]
     try:
         # It is here or near: a proxy of the environment must not see the token.
         direct = build_opener(ProxyHandler({}))
-        with direct.open(Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=_SECONDS) as answer:
+        with direct.open(Request(whole, headers={"Authorization": f"Bearer {token}"}), timeout=_SECONDS) as answer:
             rows: list[dict[str, Any]] = json.loads(answer.read(_MOST))["limits"]
             return rows
     except HTTPError as error:
