@@ -111,6 +111,9 @@ TABLE = {
     ("GET", f"{C}/limits"): readers(),
     ("GET", f"{C}/parties"): readers(),
     ("GET", f"{C}/dkim"): readers(),
+    ("GET", f"{C}/webhooks"): readers(),
+    ("GET", "/api/v1/webhooks"): inward(),
+    ("POST", f"{C}/webhooks/retry"): admin(json={}),
     ("PUT", f"{C}/parties/{{party}}"): writers(json={"name": "Garden", "email": "garden@acme.example"}),
 }
 
