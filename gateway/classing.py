@@ -7,6 +7,7 @@ A new cluster of an `auto` credential is paced: so many recipients in ten minute
 next hop has accepted them. Those on their way are held in the ledger, for all nodes, so that a burst reaches no more.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -202,3 +202,12 @@ async def test_zero_switches_pace_and_observation_off(tmp_path: Path) -> None:
         _,
     ):
         assert set(await Sender(gateway, hop, clock).campaign(0, 130)) == {"250"}
+
+
+async def test_an_advertisement_under_cover_of_receipts_is_bulk_mail_however_large(sender: Sender) -> None:
+    offers = (
+        "SALE! 50 % off everything until Sunday. Shop now: https://www.acme.example/sale and save with code SPRING50.\n"
+    )
+    for text in (offers * 6, offers * 60):
+        assert (await sender.send("r1@recipient.example", user="acme-receipts", text=text))[:3] == "550"
+        assert sender.last["class"] == "C4" and sender.last["basis"].startswith("promotional content: ")
