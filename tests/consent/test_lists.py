@@ -160,5 +160,5 @@ def test_reverse_paths_are_one_lists_and_bounded(store: ListStore, monkeypatch: 
     "pattern", ["", "*", "A@acme.example", "a*b*@acme.example", "a@*.example", "a b@acme.example", "a@b@acme.example"]
 )
 def test_a_pattern_has_one_star_at_most_before_the_at(pattern: str) -> None:
-    with pytest.raises(DocumentError, match="must be a lower-case mailbox with one '\\*' at most"):
+    with pytest.raises(DocumentError, match=r"must be a lower-case mailbox with one '\*' at most"):
         replace(new_list(ACME, "spring"), reverse_paths=(pattern,))
