@@ -149,7 +149,7 @@ def test_a_list_cannot_be_made_wrong(changes: dict[str, Any], message: str) -> N
 def test_reverse_paths_are_one_lists_and_bounded(store: ListStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put(ACME, replace(new_list(ACME, "spring"), reverse_paths=("spring-*@acme.example", "s@acme.example")))
     assert store.get(ACME, "spring").reverse_paths == ("spring-*@acme.example", "s@acme.example")
-    with pytest.raises(DocumentError, match="'s@acme.example' is that of list 'spring'"):
+    with pytest.raises(DocumentError, match=r"'s@acme\.example' is that of list 'spring'"):
         store.put(ACME, replace(new_list(ACME, "autumn"), reverse_paths=("s@acme.example",)))
     monkeypatch.setattr(lists, "MOST_OF_CUSTOMER", 2)
     with pytest.raises(DocumentError, match="more than 2 in all lists of 'acme'"):
