@@ -8,7 +8,7 @@ next hop has accepted them. Those on their way are held in the ledger, for all n
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from gateway.labels import Label
 from gateway.ledger.charges import Charge, Reservation
 from gateway.ledger.clusters import NOWHERE, Placed, new_id
 from gateway.ledger.model import key
+from gateway.limits import standing
 from gateway.smtp import replies
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Classing:
     counted: tuple[str, ...] = ()
     """Keys of the recipients that count as reached."""
     _held: Reservation | None = None
-    _reaches: bool = field(default=False)
+    _settles: bool = False
+    """What is held counts when it has passed."""
 
     async def of(self, facts: Facts, message: Message, *, paced: bool = True) -> Finding | None:
         """Find out what the message is, which is in `found` then; what paces it, where something does.
@@ -104,13 +106,30 @@ class Classing:
         pipeline = self.pipeline
         own = facts.customer.domains
         others: Sequence[Address] = [each for each in facts.recipients if each.domain not in own]
-        if not others or reports.mark(message) is not None:
+        if not others or (len(others) == 1 and await self._answers(facts, message)):
             return NOWHERE
         found = await fingerprinted(message, pipeline.fingerprint_key)
         if not found.features:
             return NOWHERE
         self.counted = tuple(dict.fromkeys(pipeline.address_key(each) for each in others))
         return await pipeline.clusters.place(facts.customer.id, found, self.counted, fresh=new_id())
+
+    async def _answers(self, facts: Facts, message: Message) -> bool:
+        """Whether it is an auto-reply, and there is room for it in the customer's limit of reports: anybody can write
+        what marks one, so beyond that it counts as all mail does."""
+        if not reports.answers(message):
+            return False
+        of_reports = [
+            each
+            for each in standing(self.pipeline.policy.limits, facts.customer)
+            if (each.scope, each.measure) == ("report", "recipients")
+        ]
+        if of_reports:
+            held = await self.pipeline.ledger.reserve(of_reports[0].charge(1))
+            if not isinstance(held, Reservation):
+                return False
+            self._held, self._settles = held, True
+        return True
 
     async def _by_reach(self, facts: Facts, placed: Placed, label: Label | None, *, paced: bool) -> Classed | Finding:
         plain = Classed(Class.PERSONAL, "stream auto", placed.cluster)
@@ -157,6 +176,9 @@ class Classing:
         if self.found is not None and self.found.cluster and outcome in ("accepted", "unknown"):
             counted = [each for each in self.counted if each in reached]
             self.pipeline.clusters.reached(customer, self.found.cluster, counted)
+        if self._held is not None and self._settles and outcome in ("accepted", "unknown"):
+            held, self._held = self._held, None
+            self.pipeline.ledger.settle(held)
         self.release()
 
     def release(self) -> None:
