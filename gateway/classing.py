@@ -8,8 +8,9 @@ next hop has accepted them. Those on their way are held in the ledger, for all n
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consent.address import Address
@@ -17,9 +18,10 @@ from consent.mailing import Class
 from filters import reports
 from filters.declared import declared
 from filters.message import Message
-from filters.model import Facts, Finding, Reply
+from filters.model import Action, Facts, Finding, Reply
 from filters.pace import allowance
 from filters.promotion import promotion
+from gateway.aside import aside
 from gateway.fingerprints import fingerprinted
 from gateway.labels import Label
 from gateway.ledger.charges import Charge, Reservation
@@ -62,6 +64,8 @@ class Classing:
 
     pipeline: "Pipeline"
     found: Classed | None = None
+    observed: tuple[Finding, ...] = ()
+    """What would have paced it, where all is only observed."""
     counted: tuple[str, ...] = ()
     """Keys of the recipients that count as reached."""
     _held: Reservation | None = None
@@ -95,7 +99,8 @@ class Classing:
         if said is not None:
             return Classed(Class.BULK, f"declared: {said}", placed.cluster)
         if stream == "transactional":
-            advertised = promotion(message)
+            # Twenty milliseconds for one page of text.
+            advertised = await aside(message, partial(promotion, message), small=0)
             if advertised is not None:
                 return Classed(Class.BULK, f"promotional content: {advertised.evidence}", placed.cluster)
             return Classed(Class.TRANSACTIONAL, "stream transactional", placed.cluster)
@@ -104,8 +109,10 @@ class Classing:
     async def _placed(self, facts: Facts, message: Message) -> Placed:
         """Its cluster, with the reach it would have; nowhere for mail whose recipients all are the customer's own."""
         pipeline = self.pipeline
-        own = facts.customer.domains
-        others: Sequence[Address] = [each for each in facts.recipients if each.domain not in own]
+        own, desk = facts.customer.domains, pipeline.desk
+        others: Sequence[Address] = [
+            each for each in facts.recipients if each.domain not in own and not desk.serves(each)
+        ]
         if not others or (len(others) == 1 and await self._answers(facts, message)):
             return NOWHERE
         found = await fingerprinted(message, pipeline.fingerprint_key)
@@ -156,7 +163,8 @@ class Classing:
         reached = max(0, placed.reach.ten_minutes - amount)
         room = most - reached
         if reached == 0 and placed.messages > 1:
-            room -= 1  # the one that founded it may be on its way, and nothing was held for that
+            # The one that founded it may be on its way, and nothing was held for that; or this is that one again.
+            room = max(1, room - 1)
         held: object = None
         if amount <= room:
             name = key("pace", "customer", facts.customer.id, placed.cluster)
@@ -165,11 +173,13 @@ class Classing:
             self._held = held
             return None
         evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {reached} reached, {amount} more asked"
-        if "observe" in (facts.customer.mode, self.pipeline.policy.mode):
-            return None
         reply = replies.SLOW_START.reply
         text = f"{reply.text}: {most} recipients per 10 minutes at present"
-        return replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
+        found = replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
+        if "observe" not in (facts.customer.mode, self.pipeline.policy.mode):
+            return found
+        self.observed = (replace(found, action=Action.OBSERVE),)
+        return None
 
     def ended(self, customer: str, outcome: str, reached: Collection[str]) -> None:
         """What became of it at the next hop; `reached` are keys of those to whom it went."""
