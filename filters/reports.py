@@ -155,6 +155,15 @@ def mark(message: Message) -> Report | None:
     return Report.BOUNCE if _is_bounce(message) else None
 
 
+def answers(message: Message) -> bool:
+    """Whether a program answers one message with this one, whatever its reverse-path: it says so, by Auto-Submitted
+    `auto-replied` (RFC 3834 section 5.1) or as older ones do, and names what it answers (section 3.1.5)."""
+    if not any(message.all(name) for name in ("in-reply-to", "references")):
+        return False
+    submitted = [found[1].lower() for field in message.all("auto-submitted") if (found := _TOKEN.match(_value(field)))]
+    return all(word == b"auto-replied" for word in submitted) if submitted else _is_reply(message)
+
+
 def author(message: Message) -> Author | None:
     """The mailbox of From where there is exactly one, as a local system may write it too; None where not."""
     if len(message.all("from")) != 1:

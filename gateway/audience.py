@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 from consent.address import Address
 from consent.decide import Decision, decide
 from consent.mailing import Class, Mailing
-from consent.model import Known, micros
+from consent.model import ALL, Known, micros
 from consent.refusals import refusal
 from filters import lists
 from filters.message import Message
 from filters.model import Action, Facts, Finding, Outcome, Reply, Verdict
 from gateway.classing import Classed
 from gateway.directory import Identity
-from gateway.registry import Registry, RegistryAway, Roll
+from gateway.registry import Registry, RegistryAway
+from gateway.roll import Roll
 from gateway.smtp import replies
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class Audience:
         return self.pipeline.registry
 
     @property
+    def _observes(self) -> bool:
+        """Whether all is only observed: then nothing is refused, nor put off while the registry is away."""
+        return "observe" in (self.identity.entry.customer.mode, self.pipeline.policy.mode)
+
+    @property
     def _bulk(self) -> bool:
         """Whether all of it is bulk mail. A report is none, and what has no reverse-path may be one."""
         return self.identity.credential.stream == "bulk" and self.reverse_path is not None
@@ -82,7 +88,7 @@ class Audience:
                 self._roll = await self._registry.roll(customer)
             (known,) = await self._registry.known(customer, [address])
         except RegistryAway:
-            return replies.REGISTRY_AWAY if self._bulk else None
+            return replies.REGISTRY_AWAY if self._bulk and not self._observes else None
         if not self._bulk:
             kind = Class.TRANSACTIONAL if self.identity.credential.stream == "transactional" else Class.PERSONAL
             return self._ruled(address, self._of(None, kind, now), known, now, bulk=False)
@@ -98,11 +104,15 @@ class Audience:
         return self.identity.list or roll.by_reverse_path(self.reverse_path) or self.identity.credential.list
 
     def _some_list(self, known: Known, now: datetime) -> bool:
-        """Whether the recipient may have mail of some list of the customer's: the List-Id will say of which it is."""
+        """Whether the recipient may have mail of some list or party of the customer's: List-Id and From will say of
+        which it is."""
         assert self._roll is not None
-        if len(self._roll.lists) > MOST_LISTS:
+        parties = set(self._roll.parties.values())
+        if len(self._roll.lists) + len(parties) > MOST_LISTS:
             return True
-        return any(self._decided(self._of(each, Class.BULK, now), known, now).allowed for each in self._roll.lists)
+        mailings = [self._of(each, Class.BULK, now) for each in self._roll.lists]
+        mailings += [replace(self._of(None, Class.BULK, now), party=each) for each in parties]
+        return any(self._decided(each, known, now).allowed for each in mailings)
 
     async def addressed(self, facts: Facts, message: Message, classed: Classed) -> Facts:
         """The facts with the list and the party that the message is sent for, where it needs a ground.
@@ -111,7 +121,12 @@ class Audience:
         """
         if classed.message_class not in (Class.BULK, Class.CONFIRMATION):
             return facts
-        self._roll = roll = await self._registry.roll(facts.customer)
+        try:
+            self._roll = roll = await self._registry.roll(facts.customer)
+        except RegistryAway:
+            if not self._observes:
+                raise
+            return facts
         facts = replace(facts, bulk=classed.bulk, list_ids=roll.list_ids, parties=roll.parties)
         name = self._named(roll) or lists.named(message, facts)
         found = roll.list(name)
@@ -122,8 +137,18 @@ class Audience:
     ) -> Verdict:
         """The verdict with those recipients refused to whom the message may not go, where nothing else is wrong.
 
-        Raises RegistryAway. `recipients` are all but the operator's desk.
+        Raises RegistryAway, but not where all is only observed. `recipients` are all but the operator's desk.
         """
+        try:
+            return await self._judged(verdict, facts, message, classed, recipients)
+        except RegistryAway:
+            if not self._observes:
+                raise
+            return verdict
+
+    async def _judged(
+        self, verdict: Verdict, facts: Facts, message: Message, classed: Classed, recipients: Sequence[Address]
+    ) -> Verdict:
         kind = classed.message_class
         if verdict.outcome is not Outcome.ACCEPT or kind not in (Class.BULK, Class.CONFIRMATION) or not recipients:
             return verdict
@@ -140,17 +165,24 @@ class Audience:
         asked = list(dict.fromkeys(recipients))
         refused: dict[Address, Finding] = {}
         for address, known in zip(asked, await self._registry.known(facts.customer, asked), strict=True):
-            before, about = self.decisions.get(address), mailing
-            if kind is Class.CONFIRMATION and mailing.list is None:
-                about = self._of(_requested(known), kind, now)
-            found = self._ruled(address, about, known, now, bulk=True, grace=classed.grace)
+            before = self.decisions.get(address)
+            if kind is Class.CONFIRMATION and facts.list is None:
+                mailing = self._asked_for(known, now)
+            found = self._ruled(address, mailing, known, now, bulk=True, grace=classed.grace)
             if found is None and kind is Class.CONFIRMATION:
                 found = await self._counted(address, message, now)
             if found is not None:
-                named = self._named(self._roll) == facts.list
-                changed = self._bulk and before is not None and before.allowed and named
+                # What List-Id or From have changed since RCPT is no withdrawal, and no retry mends it.
+                alike = self._bulk and mailing == self._of(self._named(self._roll), kind, now)
+                changed = alike and before is not None and before.allowed
                 refused[address] = replies.AUDIENCE_CHANGED.finding(found.evidence) if changed else found
         return replace(verdict, refused={**refused, **verdict.refused})
+
+    def _asked_for(self, known: Known, now: datetime) -> Mailing:
+        """Of a confirmation mail that names no list: it is for the one that the person asked for last."""
+        requests = (each for each in known.own.requests if not each.imported)
+        last = max(requests, key=lambda each: each.at, default=None)
+        return self._of(None if last is None or last.list == ALL else last.list, Class.CONFIRMATION, now)
 
     async def _counted(self, address: Address, message: Message, now: datetime) -> Finding | None:
         """What refuses a confirmation mail that is one too many."""
@@ -186,7 +218,7 @@ class Audience:
 
     def _found(self, finding: Finding) -> Finding | None:
         """The finding; None where all is only observed."""
-        if "observe" not in (self.identity.entry.customer.mode, self.pipeline.policy.mode):
+        if not self._observes:
             return finding
         seen = replace(finding, action=Action.OBSERVE)
         self._observed.setdefault((seen.code, seen.evidence), seen)
@@ -195,12 +227,6 @@ class Audience:
     def record(self, recipients: Sequence[Address]) -> list[Mapping[str, Any] | None]:
         """How each of these recipients was decided about; None where nothing was asked."""
         return [_grounds(self.decisions.get(address)) for address in recipients]
-
-
-def _requested(known: Known) -> str | None:
-    """The list that the person asked for last: a mail that asks to confirm it seldom says which it is."""
-    newest = max(known.own.requests, key=lambda each: each.at, default=None)
-    return None if newest is None else newest.list
 
 
 def _finding(code: str, evidence: str) -> Finding:

@@ -7,10 +7,10 @@ A new cluster of an `auto` credential is paced: so many recipients in ten minute
 next hop has accepted them. Those on their way are held in the ledger, for all nodes, so that a burst reaches no more.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consent.address import Address
@@ -18,14 +18,16 @@ from consent.mailing import Class
 from filters import reports
 from filters.declared import declared
 from filters.message import Message
-from filters.model import Facts, Finding, Reply
+from filters.model import Action, Facts, Finding, Reply
 from filters.pace import allowance
 from filters.promotion import promotion
+from gateway.aside import aside
 from gateway.fingerprints import fingerprinted
 from gateway.labels import Label
 from gateway.ledger.charges import Charge, Reservation
 from gateway.ledger.clusters import NOWHERE, Placed, new_id
 from gateway.ledger.model import key
+from gateway.limits import standing
 from gateway.smtp import replies
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=24)
 """For how long undeclared bulk mail without grounds is put off before it is refused; meanwhile people are told."""
-_SMALL = 4 * 1024
-"""Octets of a message up to which it is read at once for what it is about: some milliseconds; larger in a thread."""
 _SPAN = 600
 """Seconds of the window in which a new cluster is paced."""
 _LABELS = {"transactional": Class.TRANSACTIONAL, "confirmation": Class.CONFIRMATION, "bulk": Class.BULK}
@@ -64,10 +64,13 @@ class Classing:
 
     pipeline: "Pipeline"
     found: Classed | None = None
+    observed: tuple[Finding, ...] = ()
+    """What would have paced it, where all is only observed."""
     counted: tuple[str, ...] = ()
     """Keys of the recipients that count as reached."""
     _held: Reservation | None = None
-    _reaches: bool = field(default=False)
+    _settles: bool = False
+    """What is held counts when it has passed."""
 
     async def of(self, facts: Facts, message: Message, *, paced: bool = True) -> Finding | None:
         """Find out what the message is, which is in `found` then; what paces it, where something does.
@@ -96,8 +99,8 @@ class Classing:
         if said is not None:
             return Classed(Class.BULK, f"declared: {said}", placed.cluster)
         if stream == "transactional":
-            small = len(message.raw) <= _SMALL
-            advertised = promotion(message) if small else await asyncio.to_thread(promotion, message)
+            # Twenty milliseconds for one page of text.
+            advertised = await aside(message, partial(promotion, message), small=0)
             if advertised is not None:
                 return Classed(Class.BULK, f"promotional content: {advertised.evidence}", placed.cluster)
             return Classed(Class.TRANSACTIONAL, "stream transactional", placed.cluster)
@@ -106,15 +109,34 @@ class Classing:
     async def _placed(self, facts: Facts, message: Message) -> Placed:
         """Its cluster, with the reach it would have; nowhere for mail whose recipients all are the customer's own."""
         pipeline = self.pipeline
-        own = facts.customer.domains
-        others: Sequence[Address] = [each for each in facts.recipients if each.domain not in own]
-        if not others or reports.mark(message) is not None:
+        own, desk = facts.customer.domains, pipeline.desk
+        others: Sequence[Address] = [
+            each for each in facts.recipients if each.domain not in own and not desk.serves(each)
+        ]
+        if not others or (len(others) == 1 and await self._answers(facts, message)):
             return NOWHERE
         found = await fingerprinted(message, pipeline.fingerprint_key)
         if not found.features:
             return NOWHERE
         self.counted = tuple(dict.fromkeys(pipeline.address_key(each) for each in others))
         return await pipeline.clusters.place(facts.customer.id, found, self.counted, fresh=new_id())
+
+    async def _answers(self, facts: Facts, message: Message) -> bool:
+        """Whether it is an auto-reply, and there is room for it in the customer's limit of reports: anybody can write
+        what marks one, so beyond that it counts as all mail does."""
+        if not reports.answers(message):
+            return False
+        of_reports = [
+            each
+            for each in standing(self.pipeline.policy.limits, facts.customer)
+            if (each.scope, each.measure) == ("report", "recipients")
+        ]
+        if of_reports:
+            held = await self.pipeline.ledger.reserve(of_reports[0].charge(1))
+            if not isinstance(held, Reservation):
+                return False
+            self._held, self._settles = held, True
+        return True
 
     async def _by_reach(self, facts: Facts, placed: Placed, label: Label | None, *, paced: bool) -> Classed | Finding:
         plain = Classed(Class.PERSONAL, "stream auto", placed.cluster)
@@ -141,7 +163,8 @@ class Classing:
         reached = max(0, placed.reach.ten_minutes - amount)
         room = most - reached
         if reached == 0 and placed.messages > 1:
-            room -= 1  # the one that founded it may be on its way, and nothing was held for that
+            # The one that founded it may be on its way, and nothing was held for that; or this is that one again.
+            room = max(1, room - 1)
         held: object = None
         if amount <= room:
             name = key("pace", "customer", facts.customer.id, placed.cluster)
@@ -150,17 +173,22 @@ class Classing:
             self._held = held
             return None
         evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {reached} reached, {amount} more asked"
-        if "observe" in (facts.customer.mode, self.pipeline.policy.mode):
-            return None
         reply = replies.SLOW_START.reply
         text = f"{reply.text}: {most} recipients per 10 minutes at present"
-        return replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
+        found = replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
+        if "observe" not in (facts.customer.mode, self.pipeline.policy.mode):
+            return found
+        self.observed = (replace(found, action=Action.OBSERVE),)
+        return None
 
     def ended(self, customer: str, outcome: str, reached: Collection[str]) -> None:
         """What became of it at the next hop; `reached` are keys of those to whom it went."""
         if self.found is not None and self.found.cluster and outcome in ("accepted", "unknown"):
             counted = [each for each in self.counted if each in reached]
             self.pipeline.clusters.reached(customer, self.found.cluster, counted)
+        if self._held is not None and self._settles and outcome in ("accepted", "unknown"):
+            held, self._held = self._held, None
+            self.pipeline.ledger.settle(held)
         self.release()
 
     def release(self) -> None:

@@ -44,9 +44,10 @@ from consent.address import Address
 from consent.profiles import shipped
 from filters.engine import Bound, evaluate
 from filters.message import Message
-from filters.model import Facts, Finding, Phase, Reply
+from filters.model import Facts, Finding, Phase, Reply, Verdict
 from gateway import facts
 from gateway.alerts import Alerts
+from gateway.aside import aside
 from gateway.audit.journal import Journal
 from gateway.client import Client
 from gateway.desk import MAX_BYTES, Desk
@@ -164,9 +165,16 @@ class Pipeline:
 
     async def informed(self, known: Facts, message: Message, rules: Sequence[Bound]) -> Facts:
         """The facts with what others must be asked for: the DNS, the keys of signatures, and ours."""
+        if known.bulk:
+            known = await aside(message, partial(self.links.complete, known, message, known.list))
         known = await facts.with_domains(known, message, self.resolver if rules else None)
         known = await self.vouching.complete(known, message, rules)
         return self.signing.complete(known, message)
+
+    async def evaluated(self, known: Facts, message: Message, rules: Sequence[Bound]) -> Verdict:
+        """What the rules say of a message. Those about bulk mail look at what its styles hide, and take their time."""
+        asked = partial(evaluate, rules, message, known, self.policy)
+        return await aside(message, asked) if known.bulk else asked()
 
     def observed(self, customer: str, cluster: str, over: str, now: datetime) -> None:
         """A cluster of near-identical mail has become bulk mail by its reach: those who can do something are told."""

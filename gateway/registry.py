@@ -7,20 +7,19 @@ answered again.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
 from typing import TypeVar
 
 from config.customers import Customer
 from consent.address import Address
-from consent.database import RegistryError
-from consent.lists import MailingList, new_list
+from consent.database import RegistryDown, RegistryError
 from consent.model import Known
 from gateway.consents import Consents
+from gateway.roll import Roll
 
 T = TypeVar("T")
 
@@ -36,42 +35,6 @@ _ALARM_EVERY = 60.0
 
 class RegistryAway(Exception):
     """The registry did not answer; bulk mail is put off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roll:
-    """A customer's lists and parties, as they were a moment ago."""
-
-    customer: Customer
-    lists: Mapping[str, MailingList]
-    """By id, in lower case as all ids are; those that only a credential names so far among them."""
-    parties: Mapping[str, str]
-    """From domain -> the party that is meant by it. A domain that none names is the customer's own party's."""
-    list_ids: Mapping[str, str]
-    """List-Id in lower case -> the list's id."""
-    patterns: Sequence[tuple[str, str]]
-    """(pattern of reverse-paths, the list's id), the longest first."""
-
-    def list(self, name: str | None) -> MailingList | None:
-        """The list of that id; one that nobody has named is as it would be (`consent.lists`)."""
-        return None if name is None else self.lists.get(name) or new_list(self.customer, name)
-
-    def by_reverse_path(self, address: Address | None) -> str | None:
-        """The list that has registered a pattern which the reverse-path fits; of several the longest pattern's."""
-        if address is None:
-            return None
-        return next((name for pattern, name in self.patterns if _fits(pattern, address.canonical)), None)
-
-
-def _longest_first(pattern: tuple[str, str]) -> int:
-    return -len(pattern[0])
-
-
-def _fits(pattern: str, text: str) -> bool:
-    first, star, last = pattern.partition("*")
-    if not star:
-        return text == pattern
-    return len(text) >= len(first) + len(last) and text.startswith(first) and text.endswith(last)
 
 
 @dataclass(slots=True)
@@ -90,7 +53,7 @@ class Registry:
         self._waiting: list[_Question] = []
         self._under_way: asyncio.Task[None] | None = None
         self._rolls: dict[str, tuple[float, Roll]] = {}
-        self._reading: dict[str, asyncio.Future[Roll]] = {}
+        self._reading: dict[str, tuple[Customer, asyncio.Future[Roll]]] = {}
         self._away_until: float | None = None
         """Set from when it did not answer until it does; until then nobody asks, and then one at a time."""
         self._alarmed = float("-inf")
@@ -114,17 +77,24 @@ class Registry:
         if held is not None and held[1].customer is customer and held[0] > self._monotonic():
             return held[1]
         self._here()
-        until = self._monotonic() + FRESH
-        read = self._reading.get(customer.id)
-        if read is None:
+        reading = self._reading.get(customer.id)
+        if reading is None or reading[0] is not customer:
+            # Read once for all who ask meanwhile: a customer may have thousands of lists, and hundreds of sessions.
             read = asyncio.get_running_loop().run_in_executor(self._threads, self._read, customer)
-            self._reading[customer.id] = read
-            read.add_done_callback(partial(self._has_read, customer.id))
-        roll = await self._in_time(asyncio.shield(read))
+            reading = self._reading[customer.id] = customer, read
+            read.add_done_callback(partial(self._has_read, customer, self._monotonic() + FRESH))
+        # Who waits no longer ends nobody's reading but their own.
+        return await self._in_time(asyncio.shield(reading[1]))
+
+    def _has_read(self, customer: Customer, until: float, read: "asyncio.Future[Roll]") -> None:
+        held = self._reading.get(customer.id)
+        if held is not None and held[1] is read:
+            del self._reading[customer.id]
+        if read.cancelled() or read.exception() is not None:
+            return
         if len(self._rolls) >= _ROLLS:
             self._rolls.clear()
-        self._rolls[customer.id] = (until, roll)
-        return roll
+        self._rolls[customer.id] = (until, read.result())
 
     async def may_confirm(self, address: Address, now: datetime, *, customer: str, request: int, once: str) -> bool:
         """Count a confirmation mail, unless the address, the request or the customer has had its share (R-092);
@@ -136,29 +106,12 @@ class Registry:
 
     def _read(self, customer: Customer) -> Roll:
         consents = self.consents
-        parties = {
-            domain: each.id
-            for each in consents.parties.all(customer)
-            if each.id != customer.id
-            for domain in each.domains
-        }
-        lists = consents.lists.all(customer)
-        patterns = sorted(((pattern, each.id) for each in lists for pattern in each.reverse_paths), key=_longest_first)
-        return Roll(
-            customer,
-            MappingProxyType({each.id: each for each in lists}),
-            MappingProxyType(parties),
-            MappingProxyType({each.list_id.lower(): each.id for each in lists}),
-            patterns,
-        )
-
-    def _has_read(self, customer: str, read: "asyncio.Future[Roll]") -> None:
-        del self._reading[customer]
-        if not read.cancelled():
-            read.exception()  # whoever waits for it is told; nobody may wait any more
+        return Roll.of(customer, consents.lists.all(customer), consents.parties.all(customer))
 
     def _here(self) -> None:
-        if self._away_until is not None and (self._under_way or self._monotonic() < self._away_until):
+        if self._away_until is None:
+            return
+        if self._under_way or self._reading or self._monotonic() < self._away_until:
             raise RegistryAway
 
     async def _in_time(self, answer: "asyncio.Future[T]") -> T:
@@ -167,16 +120,22 @@ class Registry:
                 found = await answer
         except TimeoutError:
             self._is_away("no answer in time")
-        except RegistryError as error:
+        except RegistryDown as error:
             self._is_away(str(error))
+        except RegistryError as error:
+            # It is there, and cannot tell what it was asked: that is no matter of the others who ask.
+            self._tell(str(error))
         else:
             self._away_until = None
             return found
         raise RegistryAway
 
     def _is_away(self, why: str) -> None:
+        self._away_until = self._monotonic() + PAUSE
+        self._tell(why)
+
+    def _tell(self, why: str) -> None:
         now = self._monotonic()
-        self._away_until = now + PAUSE
         if now - self._alarmed >= _ALARM_EVERY:
             self._alarmed = now
             self._alarm("registry", f"bulk mail is put off: {why}")
@@ -206,6 +165,9 @@ class Registry:
         """One for each, in order. In a thread."""
         answers: list[list[Known] | Exception] = []
         for question in questions:
+            if question.answer.done():
+                answers.append([])  # nobody waits for it any more
+                continue
             try:
                 answers.append(self.consents.store.known(question.customer, question.addresses))
             except Exception as error:  # noqa: BLE001 - it is for whoever asked, not for those who asked with it

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ulid import ULID
 
 from consent.address import Address
-from filters.engine import evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Reply, Verdict, Verified
 from filters.unsubscribe import inserted
@@ -78,8 +77,7 @@ class Transaction:
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._ration = pipeline.ration(identity, client.address, path.address)
-        self._audience = Audience(pipeline, identity, path.address)
-        self._classing = Classing(pipeline)
+        self._audience, self._classing = Audience(pipeline, identity, path.address), Classing(pipeline)
         self._transcript = Transcript(
             pipeline, client, identity, path.address, self.reference, self._audience, self._classing
         )
@@ -259,14 +257,14 @@ class Transaction:
         rules = () if self._only_to_desk else self._identity.entry.rules
         if classed is not None:
             known = await self._audience.addressed(known, message, classed)
-            known = pipeline.links.complete(known, message, known.list)
         known = await pipeline.informed(known, message, rules)
         known = await self._watched.complete(known, message, rules)
         self._signed = known.signatures
-        verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
+        verdict = await pipeline.signals.judged(known, await pipeline.evaluated(known, message, rules))
         if classed is not None:
             verdict = await self._audience.judged(verdict, known, message, classed, self._charged)
-        verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed, *self._audience.observed))
+        observed = (*self._ration.observed, *self._classing.observed, *self._audience.observed)
+        verdict = replace(verdict, findings=(*verdict.findings, *observed))
         if verdict.outcome is Outcome.ACCEPT:
             full = await self._ration.deliveries(self._charged, body.size)
             verdict = replace(verdict, refused={**full, **verdict.refused})

@@ -303,6 +303,22 @@ class Act(Kind):
         }
 
 
+def in_public(record: Json) -> Json:
+    """A decision as its customer may see it: without the operator's own records about the recipients, and without that
+    somebody complained (RFC 6449 section 4.3.1)."""
+    shown = dict(record)
+    if isinstance(grounds := record.get("grounds"), list):
+        shown["grounds"] = [_ground_in_public(each) if isinstance(each, dict) else each for each in grounds]
+    if isinstance(mailing := record.get("mailing"), dict):
+        shown["mailing"] = {name: value for name, value in mailing.items() if name != "list_complaint_at"}
+    return shown
+
+
+def _ground_in_public(ground: Json) -> Json:
+    shown = {name: value for name, value in ground.items() if name != "reasons"}
+    return {**shown, "refused": "WITHDRAWN"} if ground.get("refused") == "COMPLAINT" else shown
+
+
 def of_finding(finding: Finding) -> Json:
     """A finding as a decision holds it."""
     exempted = {"exemption": finding.exemption} if finding.exemption else {}

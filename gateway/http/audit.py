@@ -12,6 +12,7 @@ from consent.address import Address, AddressError
 from consent.tokens import Role, Token
 from filters.engine import UnknownRule, check_codes
 from gateway.audit.findings import TooManyRows
+from gateway.audit.record import in_public
 from gateway.audit.search import Query as AuditQuery
 from gateway.http.auth import caller
 from gateway.http.context import READERS, Context
@@ -115,6 +116,8 @@ def routes(app: FastAPI, context: Context) -> None:
             return AuditPage(records=[], more=False)
         async with searches:
             found = await asyncio.to_thread(lambda: list(gateway.evidence.search(query)))
+        if own:
+            found = [in_public(record) for record in found]
         return AuditPage(records=found[:limit], more=len(found) > limit)
 
     @router.get("/audit/findings")

@@ -60,6 +60,25 @@ def test_marks(head: str, mark: Report | None) -> None:
     assert reports.report(message, UNDER_NULL) is mark
 
 
+@pytest.mark.parametrize(
+    ("head", "is_one"),
+    [
+        ("Auto-Submitted: auto-replied (vacation)\nIn-Reply-To: <1@x.example>", True),
+        ("Auto-Submitted: auto-replied\nReferences: <1@x.example>", True),
+        ("Auto-Submitted: auto-replied", False),
+        ("Auto-Submitted: auto-generated\nIn-Reply-To: <1@x.example>", False),
+        ("Auto-Submitted: auto-generated\nX-Autoreply: yes\nIn-Reply-To: <1@x.example>", False),
+        ("Auto-Submitted: auto-replied\nAuto-Submitted: auto-generated\nReferences: <1@x.example>", False),
+        ("X-Autoreply: yes\nIn-Reply-To: <1@x.example>", True),
+        ("X-Autoreply: yes", False),
+        ("Subject: Re: Lunch\nIn-Reply-To: <1@x.example>", False),
+        ("From: MAILER-DAEMON@web1\nIn-Reply-To: <1@x.example>", False),
+    ],
+)
+def test_answers(head: str, is_one: bool) -> None:
+    assert reports.answers(written(head)) is is_one
+
+
 def test_a_mark_is_a_report_only_under_the_null_reverse_path() -> None:
     message = written("Auto-Submitted: auto-replied\nFrom: ann@acme.example")
     address = message.mailboxes("from")

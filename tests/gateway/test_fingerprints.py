@@ -8,7 +8,8 @@ import pytest
 from filters.fingerprint import Fingerprint, fingerprint
 from filters.message import Message
 from gateway import fingerprints
-from gateway.fingerprints import SMALL, fingerprinted
+from gateway.aside import SMALL
+from gateway.fingerprints import fingerprinted
 from tests.bench.rules import personal
 
 KEY = b"of sixteen bytes"

@@ -19,7 +19,7 @@ from tests.rig.processes import free_port
 
 
 class Postgres:
-    """A server that `start` starts and `stop` stops; databases are made in it one by one."""
+    """A server that `start` starts and `stop` stops, `send` holds; databases are made in it one by one."""
 
     def __init__(self, binaries: Path, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         """`settings` are the server's, over those that suit tests."""
@@ -82,6 +82,13 @@ class Postgres:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait(20)
             self._process = None
+
+    def send(self, number: int) -> None:
+        """A signal to the server and all that serve its clients: SIGSTOP, and it answers nobody until SIGCONT."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in (self._process.pid, *map(int, children)):
+            os.kill(pid, number)
 
     @contextmanager
     def database(self) -> Iterator[str]:
