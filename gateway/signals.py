@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
@@ -196,6 +197,7 @@ class Watched:
             self._signals.count(self._facts, replace(self._passage, recipients=count))
 
 
+@lru_cache(maxsize=10_000)
 def network_of(address: str) -> str:
     """The /24 or /48 that an address is in; what is no address stands for itself."""
     try:
