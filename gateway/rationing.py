@@ -6,11 +6,12 @@ a next hop that puts off. Nothing here waits for anything but the ledger, which 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from math import ceil, isfinite
 
 from config.limits import WINDOWS, Cap
 from consent.address import Address
-from filters.model import Finding, Reply
+from filters.model import Finding, Reply, Verdict
 from gateway.ledger.charges import Reservation, Shortfall
 from gateway.ledger.model import Ledger
 from gateway.limits import Charges, Due, Limit
@@ -48,10 +49,11 @@ class Ration:
         self._message_charged = False
         self._observed: dict[tuple[str, str], Finding] = {}
 
-    @property
-    def observed(self) -> tuple[Finding, ...]:
-        """What would have been refused, where all is only observed: one for each limit."""
-        return tuple(self._observed.values())
+    def with_observed(self, verdict: Verdict) -> Verdict:
+        """With what would have been refused, where all is only observed: one finding for each limit."""
+        if not self._observed:
+            return verdict
+        return replace(verdict, findings=(*verdict.findings, *self._observed.values()))
 
     async def recipient(self, address: Address) -> Finding | None:
         """Reserve for one RCPT; what refuses it where there is no room."""

@@ -181,7 +181,8 @@ class Watched:
 
     async def complete(self, facts: Facts, message: Message, rules: Sequence[Bound]) -> Facts:
         """The facts with the credential's activity, where one of the rules asks for that."""
-        if facts.reverse_path is None or not any(bound.rule.code in CODES for bound in rules):
+        # From the end, where they stand.
+        if facts.reverse_path is None or not any(bound.rule.code in CODES for bound in reversed(rules)):
             return facts
         if not self._signals.counted(facts, facts.recipients):
             return facts

@@ -216,10 +216,10 @@ class Transaction:
             known = await self._watched.complete(known, message, rules)
             self._signed = known.signatures
             verdict = await pipeline.signals.judged(known, evaluate(rules, message, known, pipeline.policy))
-            verdict = replace(verdict, findings=(*verdict.findings, *self._ration.observed))
+            verdict = self._ration.with_observed(verdict)
             if verdict.outcome is Outcome.ACCEPT:
                 full = await self._ration.deliveries(self._charged, body.size)
-                verdict = replace(verdict, refused={**full, **verdict.refused})
+                verdict = prdr.also_refused(verdict, full)
             verdict = prdr.with_refused(verdict, self.recipients, prdr="PRDR" in self._path.parameters)
         pipeline.metrics.decided(verdict)
         if verdict.outcome is not Outcome.ACCEPT:
@@ -231,7 +231,8 @@ class Transaction:
         change = await self._change(known, message)
         if verdict.refused:
             await self._leave_out(verdict, body, message)
-        change = replace(change, modifications=(*change.modifications, *self._modified(body)))
+        if modified := tuple(self._modified(body)):
+            change = replace(change, modifications=(*change.modifications, *modified))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
@@ -348,13 +349,24 @@ class Transaction:
 
     async def _send(self, onward: HopTransaction, head: bytes, wire: Wire, deadline: float) -> Delivery:
         """Our deadline ends with the final dot; from then on only the next hop's counts."""
-        sending = asyncio.create_task(onward.send(head, wire, dot_timeout=self._pipeline.limits.dot_timeout))
-        await asyncio.wait({sending}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        if not sending.done() and not onward.dot_sent:
-            sending.cancel()
-            await asyncio.wait({sending})
-            raise TimeoutError
-        return await sending
+        task, late = asyncio.current_task(), False
+        assert task is not None
+
+        def give_up() -> None:
+            nonlocal late
+            if not onward.dot_sent:
+                late = True
+                task.cancel()
+
+        timer = asyncio.get_running_loop().call_at(deadline, give_up)
+        try:
+            return await onward.send(head, wire, dot_timeout=self._pipeline.limits.dot_timeout)
+        except asyncio.CancelledError:
+            if late and not task.uncancel():
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
 
     def _conclude(self, told: bool, digest: bytes, delivery: Delivery) -> None:
         hop, repeats, customer = self.hop, self._pipeline.repeats, self._identity.entry.customer.id
@@ -383,7 +395,7 @@ class Transaction:
                 self.reference, outcome, accepted=count if passed else 0, refused=0 if passed else count, **more
             )
         )
-        self._pipeline.metrics.outcomes.labels(outcome).inc()
+        self._pipeline.metrics.ended(outcome)
 
     def _open(self) -> HopTransaction:
         assert self.hop is not None

@@ -7,6 +7,7 @@ import pytest
 from config.customers import Credential, Customer
 from config.limits import Cap, Limits, LimitsPolicy
 from consent.address import Address
+from filters.model import Outcome, Verdict
 from gateway.ledger.charges import Charge
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import key
@@ -216,7 +217,8 @@ async def test_where_all_is_observed_nothing_is_refused_and_each_limit_found_onc
     ration = house.ration(observe=True)
     assert [await ration.recipient(each) for each in (BOB, CAROL, BOB)] == [None, None, None]
     assert await ration.message([BOB], 1) is None
-    assert [found.evidence.partition(":")[0] for found in ration.observed] == ["customer (acme)"] * 2
+    observed = ration.with_observed(Verdict(Outcome.ACCEPT))
+    assert [found.evidence.partition(":")[0] for found in observed.findings] == ["customer (acme)"] * 2
     ration.withdraw()
     ration.settle()
     assert await house.used() == 1
