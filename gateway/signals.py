@@ -137,13 +137,14 @@ class Signals:
         """What is counted of a message; `source` is the client's address."""
         authors = (message.mailboxes("from") or ())[:_SENDERS]
         body = bytes(message.raw[message.body_start : message.body_start + _BODY])
-        # The lines between the parts of a multipart are new in each copy.
-        lines = [line for line in body.split(b"\r\n") if not line.startswith(b"--")]
+        if b"\r\n--" in body or body.startswith(b"--"):
+            # The lines between the parts of a multipart are new in each copy.
+            body = b"\r\n".join([line for line in body.split(b"\r\n") if not line.startswith(b"--")])
         return Passage(
             tuple(dict.fromkeys(self._digest(each.canonical.encode("utf-8", "surrogatepass")) for each in authors)),
             tuple(dict.fromkeys(self._digest(each.domain.encode("utf-8", "surrogatepass")) for each in authors)),
             network_of(source),
-            self._digest(b"\n".join(lines)),
+            self._digest(body),
             self.counted(facts, facts.recipients),
         )
 

@@ -73,11 +73,8 @@ class Server:
             self.client = RedisCluster.from_url(one, startup_nodes=nodes or None, **options)
         else:
             self.client = Redis.from_url(url, **options)
-
-    @property
-    def spread(self) -> bool:
+        self.spread = isinstance(self.client, RedisCluster)
         """Whether the keys of a call must share a hash tag; else one server has them all."""
-        return isinstance(self.client, RedisCluster)
 
     def bundles(self, items: Sequence[_T], key: Callable[[_T], str]) -> list[Sequence[_T]]:
         """What may go as one call each, in the order of the hash tags' names; `key` gives one key of an item."""
@@ -125,23 +122,23 @@ class Server:
         await self.client.aclose()
 
     async def _run(self, calls: Sequence[Call], heads: Sequence[tuple[str, str]]) -> list[Any]:
-        if isinstance(self.client, Redis):
+        if not self.spread:
             commands = [
                 packed((*head, str(len(call.keys)), *call.keys, *call.arguments))
                 for call, head in zip(calls, heads, strict=True)
             ]
-            return await self._ask(self.client, b"".join(commands), len(commands))
+            return await self._ask(b"".join(commands), len(commands))
         pipe: Any = self.client.pipeline()
         async with pipe:
             for call, head in zip(calls, heads, strict=True):
                 pipe.execute_command(*head, len(call.keys), *call.keys, *call.arguments)
             return list(await pipe.execute(raise_on_error=False))
 
-    async def _ask(self, client: Redis, commands: bytes, count: int) -> list[Any]:
+    async def _ask(self, commands: bytes, count: int) -> list[Any]:
         """Send commands and read so many replies; an error of one command stands in its place."""
         connection = self._connection
         if connection is None:
-            pool: Any = client.connection_pool
+            pool: Any = self.client.connection_pool  # type: ignore[union-attr]
             connection = self._connection = pool.make_connection()
             connection.socket_timeout = None  # all of it is bounded by `run`
         elif connection.is_connected and await connection.can_read():
