@@ -61,7 +61,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--relays", help=f"of {','.join(RELAYS)} (quick: {','.join(QUICK_RELAYS)})")
     parser.add_argument("--rows", type=int, help="consents in the registry (quick 50,000, else 10,000,000; or ROWS=)")
     parser.add_argument("--runs", type=int, help="turns per case (quick 3, else 5)")
-    parser.add_argument("--seconds", type=float, help="what a run is to take, about (quick 1, else 4)")
+    parser.add_argument("--seconds", type=float, help="what a run is to take, about (quick 0.7, else 4)")
     parser.add_argument("--case", action="append", type=Case.parse, help="class:bytes:sessions:per_connection[:auth]")
     parser.add_argument("--command", help="measure this command as well; {port} and {next_hop} are put in")
     parser.add_argument("--workers", type=int, default=2, help="processes of Postern that serve SMTP; 0: the one")
@@ -70,7 +70,7 @@ def options() -> argparse.Namespace:
     chosen = parser.parse_args()
     chosen.quick = chosen.quick or os.environ.get("QUICK", "") not in ("", "0")
     chosen.runs = chosen.runs or (3 if chosen.quick else 5)
-    chosen.seconds = chosen.seconds or (1.0 if chosen.quick else 4.0)
+    chosen.seconds = chosen.seconds or (0.7 if chosen.quick else 4.0)
     if chosen.rows is None:
         chosen.rows = int(os.environ.get("ROWS") or (50_000 if chosen.quick else 10_000_000))
     chosen.relays = chosen.relays.split(",") if chosen.relays else (QUICK_RELAYS if chosen.quick else RELAYS)
