@@ -43,7 +43,9 @@ format: .venv/dev  ## format the sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev packages  ## measure beside Postfix's before-queue proxy (QUICK=1: within three minutes)
+bench: .venv/dev packages  ## measure beside Postfix, Postfix with rspamd, Haraka (QUICK=1: within three minutes, beside the first; ROWS=N)
+	@if [ -z "$(filter-out 0,$(QUICK))" ] && [ "$$(id -u)" = 0 ] && ! command -v rspamd >/dev/null; then \
+	sh tests/rig/packages.sh rspamd || true; fi
 	$(BIN)/python -m tests.bench.bench $(ARGS)
 
 bench-rules: .venv/dev  ## what all rules cost, beside the header split of the same run, and at worst; a missed goal fails

@@ -90,6 +90,11 @@ class Limits(Frozen):
             found.setdefault(measure, []).append(Cap(window, getattr(self, name), name in self.hard))
         return tuple((measure, tuple(caps)) for measure, caps in found.items())
 
+    @cached_property
+    def by_measure(self) -> dict[str, tuple[tuple[str, tuple[Cap, ...]], ...]]:
+        """Measure -> those of `caps` that are about it; only those that have any."""
+        return {each[0]: (each,) for each in self.caps}
+
 
 class StreamLimits(Frozen):
     """Limits of each customer's streams."""

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent.address import Address
 from consent.imports.row import DomainName, Subject
+from consent.keyed import Keyed
 
 VERSION = 1
 SALT = 16
@@ -64,7 +65,7 @@ class Secrets:
     mac_key: bytes = field(repr=False)
     """For the audit's heads (HMAC-SHA-256)."""
     _wrapper: AESGCM = field(repr=False, compare=False)
-    _address_mac: "_Keyed" = field(repr=False, compare=False)
+    _address_mac: "Keyed" = field(repr=False, compare=False)
 
     @classmethod
     def load_or_create(cls, path: Path) -> Self:
@@ -98,7 +99,7 @@ class Secrets:
         if len(set(keys.values())) < len(keys):
             raise SecretsError(f"{path}: two keys are the same; restore the file from a copy")
         address, wrapping, audit = (keys[name] for name in _NAMES)
-        return cls(path, address, wrapping, audit, AESGCM(wrapping), _Keyed(address))
+        return cls(path, address, wrapping, audit, AESGCM(wrapping), Keyed(address))
 
     @property
     def fingerprint(self) -> str:
@@ -296,24 +297,6 @@ def _named(name: str) -> bytes:
     """The name of a field with its length before it, so that no name and value read as another name and value."""
     octets = name.encode()
     return len(octets).to_bytes(2, "big") + octets
-
-
-class _Keyed:
-    """HMAC-SHA-256 under one key, with the key's two blocks hashed once (RFC 2104 section 4): half its cost."""
-
-    __slots__ = ("_inner", "_outer")
-
-    def __init__(self, key: bytes) -> None:
-        block = key.ljust(64, b"\0")
-        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in block))
-        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in block))
-
-    def digest(self, message: bytes) -> bytes:
-        """32 octets."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.digest()
 
 
 def key_text(octets: bytes) -> str:

@@ -77,9 +77,7 @@ def evaluate(
     """
     findings: list[Finding] = []
     worst, decisive = Outcome.ACCEPT, None
-    for each in bound:
-        if phase is Phase.MAIL and each.rule.phase is not Phase.MAIL:
-            continue
+    for each in bound if phase is Phase.DATA else [each for each in bound if each.rule.phase is Phase.MAIL]:
         try:
             evidence = each.rule.check(message, facts, policy)
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the message must not pass or bounce for it

@@ -14,8 +14,10 @@ from base64 import b32encode
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import lru_cache
 
 from config.policy import Policy
+from consent.keyed import Keyed
 from filters.message import Message
 from filters.model import Action, Facts, Reply, rule
 from filters.received import Hop, is_public, is_within, read_date, without_comments
@@ -37,9 +39,12 @@ _BY_A_RECEIVER = (
 """Fields that a server puts in when it receives from another one: with them goes a Received field."""
 
 
+_keyed = lru_cache(maxsize=4)(Keyed)
+
+
 def own_id(key: bytes, hostname: str, reference: str) -> str:
     """What stands as `id` in our Received field: the reference and 80 bits that only who has the key can make."""
-    digest = hmac.digest(key, f"{hostname.lower()} {reference.upper()}".encode(), "sha256")
+    digest = _keyed(key).digest(f"{hostname.lower()} {reference.upper()}".encode())
     return f"{reference}-{b32encode(digest[:10]).decode().lower()}"
 
 

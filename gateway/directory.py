@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from config.customers import IDENTIFIER, Credential, Customer, Standing
@@ -176,12 +177,9 @@ class Directory:
 
     def by_address(self, address: str) -> Identity | None:
         """The identity of a peer address by the most specific network that holds it."""
-        try:
-            peer = ipaddress.ip_address(address)
-        except ValueError:
+        peer = _peer(address)
+        if peer is None:
             return None
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
-            peer = peer.ipv4_mapped
         bits, number = peer.max_prefixlen, int(peer)
         for version, prefix in sorted(self._networks, reverse=True):
             if version == peer.version:
@@ -220,3 +218,13 @@ class Directory:
         entry = self._entries[held[0]]
         credential = entry.customer.credential(held[1])
         return Identity(entry, credential, method, shown) if credential else None
+
+
+@lru_cache(maxsize=10_000)
+def _peer(address: str) -> IPAddress | None:
+    """The address of a client, IPv4 where it is mapped into IPv6; None for what is none."""
+    try:
+        peer = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return peer.ipv4_mapped or peer if isinstance(peer, ipaddress.IPv6Address) else peer

@@ -103,9 +103,8 @@ class Charges:
     def of_deliveries(self, recipients: Iterable[Address], size: int) -> Iterator[tuple[frozenset[Address], list[Due]]]:
         """At the final dot, too: the recipients that a charge is about, and it; each for itself."""
         policy = self._policy
-        if not any(
-            caps.names for caps in (policy.recipient_domain, policy.recipient_by_customer, policy.recipient_by_all)
-        ):
+        each = _only(policy.recipient_by_customer, "bytes") or _only(policy.recipient_by_all, "bytes")
+        if not each and not policy.recipient_domain.names:
             return
         counted = [address for address in recipients if self._counts(address)]
         for address in counted:
@@ -223,7 +222,7 @@ def _of_domain(customer: str, domain: str, caps: Caps) -> Iterator[Limit]:
 
 def _only(limits: Limits, measure: str) -> Caps:
     """The caps of one measure."""
-    return tuple(each for each in limits.caps if each[0] == measure)
+    return limits.by_measure.get(measure, ())
 
 
 def _limits(scope: str, name: str, base: tuple[str, ...], measures: Caps, *, among: str = "") -> Iterator[Limit]:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -80,15 +81,22 @@ class Metrics:
             "postern_dispatches_failed", "What was given up in the last 30 days", registry=self.registry
         )
         self.reloads = Counter("postern_reloads", "SIGHUP", ["result"], registry=self.registry)
+        # To look a label up costs more than to count.
+        self._verdict = lru_cache(maxsize=16)(self.verdicts.labels)
+        self._outcome = lru_cache(maxsize=16)(self.outcomes.labels)
 
     def decided(self, verdict: Verdict) -> None:
         """Count a decision and its findings."""
-        self.verdicts.labels(verdict.outcome.name.lower()).inc()
+        self._verdict(verdict.outcome.name.lower()).inc()
         for finding in verdict.findings:
             self.findings.labels(finding.code, finding.action.value).inc()
             if finding.failed:
                 self.rule_errors.labels(finding.code).inc()
                 log.error("rule %s failed: %s", finding.code, finding.evidence)
+
+    def ended(self, outcome: str) -> None:
+        """Count what became of a message that was forwarded."""
+        self._outcome(outcome).inc()
 
     def limited(self, scope: str, measure: str, window: str) -> None:
         """There was no room in a limit: one of `config.limits`, by its names."""

@@ -8,11 +8,16 @@ from filters.model import Finding, Verdict
 from gateway.smtp import refusals
 
 
+def also_refused(verdict: Verdict, refused: Mapping[Address, Finding]) -> Verdict:
+    """With these refused, where the verdict does not refuse them itself."""
+    return replace(verdict, refused={**refused, **verdict.refused}) if refused else verdict
+
+
 def with_refused(verdict: Verdict, recipients: Sequence[Address], *, prdr: bool) -> Verdict:
     """With PRDR the rest get the message, else nobody does."""
     found = [verdict.refused[address] for address in recipients if address in verdict.refused]
     if not found:
-        return replace(verdict, refused={})
+        return replace(verdict, refused={}) if verdict.refused else verdict
     if prdr and len(found) < len(recipients):
         return verdict
     # All are refused. Then the last reply is the worst, but with PRDR a 4xx for one of them: a 5xx would overrule

@@ -50,7 +50,7 @@ class Ration:
 
     @property
     def observed(self) -> tuple[Finding, ...]:
-        """What would have been refused, where all is only observed: one for each limit."""
+        """What would have been refused, where all is only observed: one finding for each limit."""
         return tuple(self._observed.values())
 
     async def recipient(self, address: Address) -> Finding | None:

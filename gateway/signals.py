@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
@@ -136,13 +137,14 @@ class Signals:
         """What is counted of a message; `source` is the client's address."""
         authors = (message.mailboxes("from") or ())[:_SENDERS]
         body = bytes(message.raw[message.body_start : message.body_start + _BODY])
-        # The lines between the parts of a multipart are new in each copy.
-        lines = [line for line in body.split(b"\r\n") if not line.startswith(b"--")]
+        if b"\r\n--" in body or body.startswith(b"--"):
+            # The lines between the parts of a multipart are new in each copy.
+            body = b"\r\n".join([line for line in body.split(b"\r\n") if not line.startswith(b"--")])
         return Passage(
             tuple(dict.fromkeys(self._digest(each.canonical.encode("utf-8", "surrogatepass")) for each in authors)),
             tuple(dict.fromkeys(self._digest(each.domain.encode("utf-8", "surrogatepass")) for each in authors)),
             network_of(source),
-            self._digest(b"\n".join(lines)),
+            self._digest(body),
             self.counted(facts, facts.recipients),
         )
 
@@ -180,7 +182,8 @@ class Watched:
 
     async def complete(self, facts: Facts, message: Message, rules: Sequence[Bound]) -> Facts:
         """The facts with the credential's activity, where one of the rules asks for that."""
-        if facts.reverse_path is None or not any(bound.rule.code in CODES for bound in rules):
+        # From the end, where they stand.
+        if facts.reverse_path is None or not any(bound.rule.code in CODES for bound in reversed(rules)):
             return facts
         if not self._signals.counted(facts, facts.recipients):
             return facts
@@ -196,6 +199,7 @@ class Watched:
             self._signals.count(self._facts, replace(self._passage, recipients=count))
 
 
+@lru_cache(maxsize=10_000)
 def network_of(address: str) -> str:
     """The /24 or /48 that an address is in; what is no address stands for itself."""
     try:

@@ -238,8 +238,8 @@ class Transaction:
         change = await self._change(known, message)
         if verdict.refused:
             await self._leave_out(verdict, body, message)
-        beside = transform.beside(body, self._path, self.repair, readdressed=self._to_desk > 0)
-        change = replace(change, modifications=(*change.modifications, *beside))
+        if beside := tuple(transform.beside(body, self._path, self.repair, readdressed=self._to_desk > 0)):
+            change = replace(change, modifications=(*change.modifications, *beside))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
@@ -264,10 +264,11 @@ class Transaction:
         if classed is not None:
             verdict = await self._audience.judged(verdict, known, message, classed, self._charged)
         observed = (*self._ration.observed, *self._classing.observed, *self._audience.observed)
-        verdict = replace(verdict, findings=(*verdict.findings, *observed))
+        if observed:
+            verdict = replace(verdict, findings=(*verdict.findings, *observed))
         if verdict.outcome is Outcome.ACCEPT:
             full = await self._ration.deliveries(self._charged, body.size)
-            verdict = replace(verdict, refused={**full, **verdict.refused})
+            verdict = prdr.also_refused(verdict, full)
         return known, prdr.with_refused(verdict, self.recipients, prdr="PRDR" in self._path.parameters)
 
     async def _change(self, known: Facts, message: Message) -> transform.Change:
@@ -351,7 +352,7 @@ class Transaction:
             # message at the next hop.
             head = stuff(change.head, line_start=True)
             wire = Wire(body.view(), change.keep_from)
-            delivery = await self._send(onward, head, wire, deadline)
+            delivery = await onward.send_before(deadline, head, wire, dot_timeout=self._pipeline.limits.dot_timeout)
             outcome = delivery.outcome
         except Exception:
             repeats.arrive(customer, digest, self.reference)
@@ -366,16 +367,6 @@ class Transaction:
         if delivery.outcome == "accepted":
             reply = Reply(250, "2.0.0", f"Accepted; ref {self.reference}; next hop: {delivery.reply.text}"[:480])
         return Closing(reply, lambda told: self._conclude(told, digest, delivery))
-
-    async def _send(self, onward: HopTransaction, head: bytes, wire: Wire, deadline: float) -> Delivery:
-        """Our deadline ends with the final dot; from then on only the next hop's counts."""
-        sending = asyncio.create_task(onward.send(head, wire, dot_timeout=self._pipeline.limits.dot_timeout))
-        await asyncio.wait({sending}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        if not sending.done() and not onward.dot_sent:
-            sending.cancel()
-            await asyncio.wait({sending})
-            raise TimeoutError
-        return await sending
 
     def _conclude(self, told: bool, digest: bytes, delivery: Delivery) -> None:
         hop, repeats, customer = self.hop, self._pipeline.repeats, self._identity.entry.customer.id
@@ -403,7 +394,7 @@ class Transaction:
                 self.reference, outcome, accepted=count if passed else 0, refused=0 if passed else count, **more
             )
         )
-        self._pipeline.metrics.outcomes.labels(outcome).inc()
+        self._pipeline.metrics.ended(outcome)
 
     def _open(self) -> HopTransaction:
         assert self.hop is not None

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from consent.address import Address
 from gateway.audit.anchors import Anchored
 from gateway.audit.record import Act, Decision, Json, Outcome, Seal
 from gateway.audit.upkeep import Recovered, Refused, Retired, Segment, Start
 from gateway.audit.withdrawals import Withdrawals
 
+_quickly = msgspec.json.Encoder().encode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 Record = Decision | Outcome | Act | Withdrawals | Anchored | Refused | Recovered | Retired | Start | Segment
@@ -34,5 +37,14 @@ def encoded(record: Record, time: str, process: str, sealed: Mapping[Address, Js
 
     ASCII only: a lone surrogate or a line separator in a client's text stays an escape, and no line can be broken.
     """
-    own = _encode(record.members(sealed))
+    members = record.members(sealed)
+    if isinstance(record, Decision | Outcome):
+        # Two for each message, and made of nothing but texts, numbers and lists of them.
+        try:
+            octets = _quickly(members)
+        except ValueError:
+            octets = b"\xff"  # a lone surrogate
+        if octets.isascii():
+            return f'"kind":"{record.kind}","time":"{time}","process":"{process}",'.encode() + octets[1:]
+    own = _encode(members)
     return f'"kind":"{record.kind}","time":"{time}","process":"{process}",{own[1:]}'.encode("ascii")

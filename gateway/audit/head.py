@@ -11,9 +11,11 @@ import hmac
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
+from consent.keyed import Keyed
 from gateway.audit.segments import ZERO, sync_directory
 
 SLOT = 512
@@ -82,8 +84,11 @@ class Head:
         return f"{self.role} {self.process} {self.serial} {self.n} {self.hash} {self.segment} {self.time}"
 
 
+_keyed = lru_cache(maxsize=4)(Keyed)
+
+
 def _mac(mac_key: bytes, text: str) -> str:
-    return hmac.digest(mac_key, b"postern audit 1 " + text.encode("ascii"), "sha256").hex()
+    return _keyed(mac_key).digest(b"postern audit 1 " + text.encode("ascii")).hex()
 
 
 def _slot(head: Head) -> bytes:

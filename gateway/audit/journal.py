@@ -3,7 +3,8 @@
 Theory of operation. Whoever has a record puts it into a queue: `append` waits until it is durable, `note` does not.
 One thread takes all that wait at once, seals their addresses in one call, and makes them one write and one sync; then
 it writes the head and tells all who waited in one call into their event loop. While it waits for the disk the next
-group gathers, so the slower the disk the larger the groups.
+group gathers, so the slower the disk the larger the groups. What was only noted goes with the next group that somebody
+waits for; where none comes within LINGER, by itself.
 
 On a full disk a decision fails with JournalFull, and the message is not forwarded. Records of what already happened
 (outcomes, operators' acts, recoveries) are owed: they may use the reserve, and those that were noted are kept and
@@ -11,12 +12,14 @@ tried again until they stand. While the reserve is not whole no decision is take
 """
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
@@ -40,6 +43,9 @@ log = logging.getLogger("postern.audit")
 
 GROUP = 4096
 """Records of one group at most."""
+LINGER = 0.01
+"""Seconds that a noted record waits for a group. It is in memory so long: of a message that was passed on just before
+`kill -9` or a loss of power, the outcome is then closed as `unknown`, as it is of one that was just being passed on."""
 _RETRY = 1.0
 """Seconds between attempts to write what is owed while nothing else comes."""
 
@@ -66,7 +72,11 @@ class Journal:
         self._directory, self._process, self._mac_key, self._seal = directory, process, mac_key, seal
         self._clock, self._publish, self._publish_every = clock, publish_head, publish_every
         self._segment_bytes, self._reserve_bytes, self._sync = segment_bytes, reserve_bytes, sync
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: deque[Waiting] = deque()
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        """Wakes the thread: true where somebody waits, false for a note."""
+        self._rung = 0
+        """What the thread was told of the records in the queue: 1 that there are any, 2 that somebody waits."""
         self._gate = threading.Lock()
         self._is_open = False
         self._lock = -1
@@ -167,8 +177,8 @@ class Journal:
         return future.result()
 
     def note(self, record: Record) -> None:
-        """Write it with the next group. Not lost while the process lives; a full disk delays it. Raises
-        JournalClosed."""
+        """Write it with the next group, or after LINGER. Not lost while the process lives; a full disk delays it.
+        Raises JournalClosed."""
         self._put(record, None)
 
     def retire(self, before: datetime) -> int:
@@ -193,7 +203,7 @@ class Journal:
             if not self._is_open:
                 return
             self._is_open = False
-            self._queue.put(None)
+            self._bell.put(True)
         self._thread.join()
         if self._publisher is not None:
             self._publisher.close()
@@ -208,7 +218,11 @@ class Journal:
         with self._gate:
             if not self._is_open:
                 raise JournalClosed("the audit journal is closed")
-            self._queue.put(waiting)
+            self._queue.append(waiting)
+            told = 1 if future is None else 2
+            if told > self._rung:
+                self._rung = told
+                self._bell.put(future is not None)
         return future
 
     def _take_lock(self, wait_seconds: float) -> None:
@@ -240,13 +254,17 @@ class Journal:
     def _run(self, writer: Writer) -> None:
         closing = False
         while not closing:
-            try:
-                group = [self._queue.get(timeout=_RETRY if writer.owed else None)]
-            except queue.Empty:
-                group = []
-            group += [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), GROUP))]
-            closing = None in group
-            if closing:
-                # Nothing is put behind the sentinel; more than one group may be left before it.
-                group += [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-            writer.write([waiting for waiting in group if waiting is not None])
+            self._await(writer)
+            with self._gate:
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP))]
+                if not self._queue:
+                    self._rung, closing = 0, not self._is_open
+            writer.write(group)
+
+    def _await(self, writer: Writer) -> None:
+        """Return when there is a group to be written. It may be empty: then what is owed is tried again."""
+        if self._queue:
+            return  # more than one group
+        with contextlib.suppress(queue.Empty):
+            if not self._bell.get(timeout=_RETRY if writer.owed else None):
+                self._bell.get(timeout=LINGER)

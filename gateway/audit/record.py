@@ -51,7 +51,7 @@ def stamp(time: datetime) -> str:
 def without_local_parts(text: str) -> str:
     """A text of somebody else's, such as a next hop's reply, with the local-parts of addresses in it masked: the
     journal holds no address in clear."""
-    return _LOCAL_PART.sub("***@", text)
+    return _LOCAL_PART.sub("***@", text) if "@" in text else text
 
 
 class Kind:

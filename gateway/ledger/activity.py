@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -81,7 +82,12 @@ class Watch:
     @property
     def keys(self) -> tuple[str, ...]:
         """Of the credential's counters."""
-        return tuple(key(f"activity {name}", "customer", self.customer, self.credential) for name in COUNTERS)
+        return _keys(self.customer, self.credential)
+
+
+@lru_cache(maxsize=10_000)
+def _keys(customer: str, credential: str) -> tuple[str, ...]:
+    return tuple(key(f"activity {name}", "customer", customer, credential) for name in COUNTERS)
 
 
 Answer = list[Any]

@@ -12,6 +12,7 @@ charged: see `charges`. What a credential sends is watched: see `activity`.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Protocol
 
@@ -147,6 +148,7 @@ def _joined(parts: tuple[str, ...]) -> str:
     return ":".join(f"{len(part)}:{part}" for part in parts)
 
 
+@lru_cache(maxsize=10_000)
 def address_group(address: str) -> str:
     """What counts as one address: an IPv4 address, or the /64 of an IPv6 address, which one client has for itself.
 

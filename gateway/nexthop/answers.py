@@ -63,14 +63,16 @@ class AnswerParser:
             return answers
         *lines, self._tail = (self._tail + data if self._tail else data).split(b"\n")
         for line in lines:
+            if len(line) <= _SHORT and not self._lines and (whole := _common(line)) is not None:
+                answers.append(whole)
+                continue
             self.broken = self._fault(line)
             if self.broken:
                 return answers
             self._code = line[:3]
             self._lines.append(line)
             if line[3:4] != b"-":
-                short = len(self._lines) == 1 and len(line) <= _SHORT
-                answers.append(_common(line) if short else _answer(self._code, self._lines))
+                answers.append(_answer(self._code, self._lines))
                 self._lines = []
         if len(self._tail) > MAX_LINE:
             self.broken = f"a line of more than {MAX_LINE} octets"
@@ -78,20 +80,26 @@ class AnswerParser:
 
     def _fault(self, line: bytes) -> str:
         """Why a line is no line of the present reply; empty when it is."""
-        code, mark = line[:3], line[3:4]
         if len(line) > MAX_LINE:
             return f"a line of more than {MAX_LINE} octets"
-        if len(code) < 3 or not code.isdigit() or not b"2" <= code < b"6" or mark not in (b" ", b"-", b"\r", b""):
+        if not _has_code(line):
             return "a line that does not begin with a reply code"
-        if self._lines and code != self._code:
+        if self._lines and line[:3] != self._code:
             return "different codes in one reply"
         return f"a reply of more than {MAX_LINES} lines" if len(self._lines) >= MAX_LINES else ""
 
 
+def _has_code(line: bytes) -> bool:
+    """Whether it begins as the line of a reply does."""
+    code = line[:3]
+    return len(code) == 3 and code.isdigit() and b"2" <= code < b"6" and line[3:4] in (b" ", b"-", b"\r", b"")
+
+
 @lru_cache(maxsize=256)
-def _common(line: bytes) -> Answer:
-    """The answer on one short line: most are the same few, and making one costs ten times a look-up."""
-    return _answer(line[:3], [line])
+def _common(line: bytes) -> Answer | None:
+    """The answer that a short line is, None where it is not a whole one: most are the same few, and making one costs
+    ten times a look-up."""
+    return _answer(line[:3], [line]) if _has_code(line) and line[3:4] != b"-" else None
 
 
 def _answer(code: bytes, lines: list[bytes]) -> Answer:

@@ -5,6 +5,7 @@ dot is handed to the connection nothing is repeated) and never taken for accepte
 the dot nothing is at stake, so a lost session is replaced once and the client notices nothing.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -83,6 +84,28 @@ class Transaction:
     def leave_out(self, positions: Collection[int]) -> None:
         """Not to these of the accepted recipients, by their position: the transaction is opened again with the rest."""
         self._envelope.leave_out(positions)
+
+    async def send_before(self, deadline: float, head: bytes, body: Iterable[bytes], *, dot_timeout: float) -> Delivery:
+        """The same, given up with TimeoutError at `deadline`, a time of the loop's, unless the dot was sent by then:
+        from then on only the next hop's time counts."""
+        task, late = asyncio.current_task(), False
+        assert task is not None
+
+        def give_up() -> None:
+            nonlocal late
+            if not self.dot_sent:
+                late = True
+                task.cancel()
+
+        timer = asyncio.get_running_loop().call_at(deadline, give_up)
+        try:
+            return await self.send(head, body, dot_timeout=dot_timeout)
+        except asyncio.CancelledError:
+            if late and not task.uncancel():
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
 
     async def send(self, head: bytes, body: Iterable[bytes], *, dot_timeout: float) -> Delivery:
         """Send the message to the accepted recipients; the next hop has `dot_timeout` seconds to answer the dot.

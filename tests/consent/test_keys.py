@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from consent.address import Address
 from consent.imports.row import DomainName, Hashed, Subject
-from consent.keys import Secrets, SecretsError, SubjectKey, Unsealable, _Keyed, key_octets, key_text
+from consent.keys import Secrets, SecretsError, SubjectKey, Unsealable, key_octets, key_text
 from tests.rig import registry
 
 LOCAL = st.from_regex(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,20}", fullmatch=True)
@@ -208,12 +208,6 @@ def test_only_a_key_s_own_text_is_taken(text: str) -> None:
         return
     assert key_text(octets) == text
     assert len(octets) == 33
-
-
-@given(st.binary(max_size=200))
-def test_address_keys_are_hmac_sha256_of_any_length(message: bytes) -> None:
-    for key in (bytes(32), bytes(range(32))):
-        assert _Keyed(key).digest(message) == hmac.digest(key, message, "sha256")
 
 
 def test_personal_keys_follow_from_customer_subject_and_salt(secrets: Secrets) -> None:

@@ -109,6 +109,23 @@ def test_a_damaged_key_costs_the_text_only(tmp_path: Path, caplog: pytest.LogCap
             store.close()
 
 
+def test_strangers_are_added_without_being_looked_for_and_who_was_known_keeps_its_key(tmp_path: Path) -> None:
+    secrets = registry.secrets(tmp_path)
+    with registry.sqlite(tmp_path) as database:
+        other, store = SubjectStore(database, secrets), SubjectStore(database, secrets)
+        ((key, sealed),) = other.seal([ANN])
+        gone = secrets.address_key(EVE)
+        other.destroy(gone)
+        store.seal([Address.parse("zoe@acme.example")])  # a stranger: the next ones are taken for strangers, too
+        (ann, bob, eve) = store.seal([ANN, BOB, EVE])
+        assert store.open(*ann) == other.open(key, sealed or "") == ANN.text  # type: ignore[arg-type]
+        assert other.open(*bob) == BOB.text  # type: ignore[arg-type]
+        assert eve == (gone, None), "who was erased stays erased"
+        assert count(database) == 4
+        other.close()
+        store.close()
+
+
 def test_nothing_to_seal_asks_nothing(tmp_path: Path) -> None:
     database = Database(registry.sqlite_url(tmp_path))
     store = SubjectStore(database, Secrets.load_or_create(tmp_path / "s.toml"))

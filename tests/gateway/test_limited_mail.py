@@ -114,13 +114,13 @@ async def test_what_fails_or_refuses_with_us_gives_the_room_back(
     async with limited(tmp_path) as (gateway, _, talk):
         for target, replacement, code in (
             ("gateway.transform.change", broken, "451 4.3.0"),
-            ("gateway.transaction.evaluate", broken, "451 4.3.0"),
+            ("gateway.pipeline.evaluate", broken, "451 4.3.0"),
             ("gateway.audit.journal.Journal.append", full, "452 4.3.1"),
         ):
             await talk.up_to_data()
             with monkeypatch.context() as patch:
                 patch.setattr(
-                    target, replacement if target.startswith("gateway.tr") else lambda self, record: full(record)
+                    target, replacement if not target.startswith("gateway.audit") else lambda self, record: full(record)
                 )
                 assert (await talk.ask(CLEAN)).startswith(code)
             assert await used(gateway) == NOTHING

@@ -216,7 +216,8 @@ async def test_where_all_is_observed_nothing_is_refused_and_each_limit_found_onc
     ration = house.ration(observe=True)
     assert [await ration.recipient(each) for each in (BOB, CAROL, BOB)] == [None, None, None]
     assert await ration.message([BOB], 1) is None
-    assert [found.evidence.partition(":")[0] for found in ration.observed] == ["customer (acme)"] * 2
+    observed = ration.observed
+    assert [found.evidence.partition(":")[0] for found in observed] == ["customer (acme)"] * 2
     ration.withdraw()
     ration.settle()
     assert await house.used() == 1

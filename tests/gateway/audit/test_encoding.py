@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consent.address import Address
@@ -13,6 +13,7 @@ from tests.rig.audit import NOON, Vault, act, decision
 
 
 @given(st.text(), st.text())
+@example("\ud800", "\u2028\x7f")
 def test_any_text_comes_back_and_breaks_no_line(ehlo: str, evidence: str) -> None:
     record = decision(ehlo=ehlo, findings=({"code": "HDR-FROM", "evidence": evidence},), reverse_path=None)
     data = encoded(record, stamp(NOON), "main", sealed_members(record.addresses, Vault().seal))

@@ -118,6 +118,33 @@ async def test_a_noted_record_stands_after_close(place: Path) -> None:
     whole(place)
 
 
+async def test_a_noted_record_goes_with_the_next_group(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.audit.journal.LINGER", 3600)
+    audit = journal(place)
+    audit.open()
+    before = audit.groups
+    for number in range(20):
+        audit.note(outcome(reference(number)))
+        await audit.append(decision(reference(100 + number)))
+    assert audit.groups - before == 20
+    assert kinds(place) == ["start", *["outcome", "decision"] * 20]
+    audit.note(outcome(reference(20)))
+    await audit.close()  # waits for no group
+    assert kinds(place)[-1] == "outcome"
+    whole(place)
+
+
+async def test_a_noted_record_for_which_no_group_comes_is_written_by_itself(place: Path) -> None:
+    audit = journal(place)
+    audit.open()
+    audit.note(outcome())
+    async with asyncio.timeout(60):
+        while "outcome" not in kinds(place):  # noqa: ASYNC110 - until it stands
+            await asyncio.sleep(0.01)
+    await audit.close()
+    whole(place)
+
+
 async def test_a_cancelled_append_harms_nobody(place: Path) -> None:
     audit = journal(place)
     audit.open()

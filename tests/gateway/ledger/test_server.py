@@ -8,7 +8,7 @@ from hashlib import sha1
 import pytest
 from redis.exceptions import RedisError, ResponseError
 
-from gateway.ledger.server import TIMEOUT, Call, Script, Server
+from gateway.ledger.server import TIMEOUT, Call, Script, Server, packed
 from tests.rig.redis import running, running_cluster
 
 
@@ -42,6 +42,36 @@ async def test_a_script_that_is_not_known_is_sent_whole_once() -> None:
         *good, bad = await server.run([*calls, Call(script("return nonsense()"), ["{0}"], [])])
         assert good == [[b"{0}", b"x"], [b"{1}", b"x"], [b"{2}", b"x"]], "what was answered is known"
         assert isinstance(bad, ResponseError)
+        await server.close()
+
+
+def test_a_command_is_an_array_of_strings_counted_in_octets() -> None:
+    assert packed(("EVALSHA", "ü", b"\r\n\0")) == b"*3\r\n$7\r\nEVALSHA\r\n$2\r\n\xc3\xbc\r\n$3\r\n\r\n\0\r\n"
+
+
+async def test_no_answer_is_taken_for_that_of_the_next_call() -> None:
+    """A call that was given up leaves its answer on the way; the next one begins on another connection."""
+    with running() as redis:
+        server = Server(redis.url)
+        assert await server.run([Call(ECHO, ["a"], [b"1"])]) == [[b"a", b"1"]]
+        redis.send(signal.SIGSTOP)
+        with pytest.raises((TimeoutError, RedisError)):
+            await server.run([Call(ECHO, ["a"], [b"2"])])
+        redis.send(signal.SIGCONT)
+        await server.identity()  # it goes on
+        assert await server.run([Call(ECHO, ["a"], [b"3"])]) == [[b"a", b"3"]]
+        await server.close()
+
+
+async def test_a_server_that_has_closed_the_connection_is_asked_on_a_new_one() -> None:
+    with running() as redis:
+        server = Server(redis.url)
+        assert await server.run([Call(ECHO, ["a"], [b"1"])]) == [[b"a", b"1"]]
+        await server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        async with asyncio.timeout(60):
+            while not await server._connection.can_read():  # noqa: ASYNC110 - until the close was heard
+                await asyncio.sleep(0)
+        assert await server.run([Call(ECHO, ["a"], [b"2"])]) == [[b"a", b"2"]]
         await server.close()
 
 
