@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from consent.address import Address
-from consent.grounds import Kind
+from consent.model import Kind
 from consent.parties import Party
 from gateway.app import Gateway
 from gateway.told import Dealing
