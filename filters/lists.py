@@ -31,10 +31,11 @@ def named(message: Message, facts: Facts) -> str | None:
     return None if not identifier else facts.list_ids.get(identifier)
 
 
-def sender_party(message: Message, facts: Facts) -> str:
-    """The party that From means: of the first domain in it that one of the customer's parties has, else its own."""
-    domains = (each.domain for each in message.mailboxes("from") or ())
-    return next((facts.parties[each] for each in domains if each in facts.parties), facts.customer.id)
+def sender_parties(message: Message, facts: Facts) -> list[str]:
+    """The parties that the mailboxes of From mean, each once: who has the domain, else the customer's own."""
+    own = facts.customer.id
+    found = dict.fromkeys(facts.parties.get(each.domain, own) for each in message.mailboxes("from") or ())
+    return list(found) or [own]
 
 
 @rule(
@@ -87,9 +88,13 @@ def foreign_list(message: Message, facts: Facts, policy: Policy) -> str | None:
     fix="Send the list in the name of the party that it is registered for, or register a list for this one.",
 )
 def other_party(message: Message, facts: Facts, policy: Policy) -> str | None:
-    """Bulk mail of a list is from the party whose list it is, by the domain in From: a consent binds one party, and no
-    other brand or company of the same customer (R-085, R-103)."""
-    if not facts.bulk or facts.list is None:
+    """Bulk mail is from one party, by the domains in From, and that of a list from the party whose list it is: a
+    consent binds one party, and no other brand or company of the same customer (R-085, R-103)."""
+    if not facts.bulk:
         return None
-    party = sender_party(message, facts)
-    return None if party == facts.party else f"From of party {party}, list of party {facts.party}"
+    parties = sender_parties(message, facts)
+    if len(parties) > 1:
+        return f"From of parties {', '.join(parties)}"[:200]
+    if facts.list is None or parties == [facts.party]:
+        return None
+    return f"From of party {parties[0]}, list of party {facts.party}"

@@ -130,7 +130,7 @@ class Audience:
         facts = replace(facts, bulk=classed.bulk, list_ids=roll.list_ids, parties=roll.parties)
         name = self._named(roll) or lists.named(message, facts)
         found = roll.list(name)
-        return replace(facts, list=name, party=found.party if found else lists.sender_party(message, facts))
+        return replace(facts, list=name, party=found.party if found else lists.sender_parties(message, facts)[0])
 
     async def judged(
         self, verdict: Verdict, facts: Facts, message: Message, classed: Classed, recipients: Sequence[Address]

@@ -25,6 +25,9 @@ action HDR-DATE=observe
 mode observe
 smtputf8                   MAIL said SMTPUTF8
 bulk                       the message is bulk mail
+list spring brand          the list that it is sent for, and its party where that is not the customer's own
+list-id spring.acme.example spring     the List-Id of a list of the customer's; several may stand
+party-domain brand.example brand       a domain of another party of the customer's; likewise
 own-unsubscribe https://unsubscribe.example/u/1      a URI at our service whose token verified; several may stand
 unfit-unsubscribe https://unsubscribe.example/u/2 is another recipient's      one that is of no use, and why; likewise
 content postal_address     what the customer's profiles ask bulk mail to hold
@@ -84,6 +87,10 @@ class Case:
     held: list[tuple[str, str]] = field(default_factory=list)
     smtputf8: bool = False
     bulk: bool = False
+    list: str | None = None
+    party: str = "acme"
+    list_ids: dict[str, str] = field(default_factory=dict)
+    parties: dict[str, str] = field(default_factory=dict)
     own_unsubscribe: tuple[str, ...] = ()
     unfit_unsubscribe: dict[str, str] = field(default_factory=dict)
     content: tuple[str, ...] = ()
@@ -134,6 +141,10 @@ class Case:
             smtputf8=self.smtputf8,
             activity=self.activity,
             bulk=self.bulk,
+            list=self.list,
+            party=self.party,
+            list_ids=self.list_ids,
+            parties=self.parties,
             own_unsubscribe=frozenset(self.own_unsubscribe),
             unfit_unsubscribe=self.unfit_unsubscribe,
             content=frozenset(self.content),
@@ -181,6 +192,9 @@ def _say(case: Case, word: str, value: str) -> bool:
         case.activity = activity_as(value)
     elif word in ("smtputf8", "bulk"):
         setattr(case, word, True)
+    elif word == "list":
+        name, _, party = value.partition(" ")
+        case.list, case.party = name, party.strip() or "acme"
     elif word == "content":
         case.content = tuple(value.split())
     elif word == "forwarded-calendars":
@@ -205,6 +219,9 @@ def _add(case: Case, word: str, value: str) -> bool:
     elif word == "unfit-unsubscribe":
         uri, _, why = value.strip().partition(" ")
         case.unfit_unsubscribe[uri] = why
+    elif word in ("list-id", "party-domain"):
+        of, _, name = value.strip().partition(" ")
+        (case.list_ids if word == "list-id" else case.parties)[of] = name.strip()
     elif word == "signature":
         case.signatures = (*(case.signatures or ()), verified_as(value.strip()))
     elif word == "action":
