@@ -6,7 +6,7 @@ import msgspec
 
 from consent.database import Database, RegistryError
 from consent.keys import Unsealable, key_text
-from consent.model import ALL
+from consent.model import ALL, Event
 from consent.records import Batch, Recorded
 from consent.scan import Scan, StoredEvent, StoredStanding, scanning
 from consent.sealing import Sealer, decode_event, unseal
@@ -28,6 +28,18 @@ class Histories:
         with scanning(self._database) as scan, scan.piece():
             standings = scan.standings_of(customer, [key])
             return self._histories(scan, standings)[0] if standings else []
+
+    def events(self, customer: str, keys: Sequence[bytes]) -> dict[bytes, list[tuple[int, Event]]]:
+        """Key -> (number, event) of each subject on record, the oldest first, with nothing that was sealed."""
+        found: dict[bytes, list[tuple[int, Event]]] = {}
+        with scanning(self._database) as scan:
+            for start in range(0, len(keys), _AT_ONCE):
+                with scan.piece():
+                    standings = scan.standings_of(customer, keys[start : start + _AT_ONCE])
+                    chains = scan.chains(standings)
+                for standing, chain in zip(standings, chains, strict=True):
+                    found[standing.key] = [(stored.number, self._event(stored)) for stored in reversed(chain)]
+        return found
 
     def keys(self, customer: str, prefix: bytes) -> list[bytes]:
         """The keys of a customer's subjects that begin so; two at most."""
@@ -69,12 +81,21 @@ class Histories:
             for standing, chain in zip(standings, chains, strict=True)
         ]
 
+    def _event(self, stored: StoredEvent) -> Event:
+        try:
+            return decode_event(stored.body)
+        except msgspec.DecodeError as error:
+            raise self._unreadable(stored, error) from None
+
     def _recorded(self, standing: StoredStanding, stored: StoredEvent, batch: int) -> Recorded:
         try:
             event = decode_event(stored.body)
             key = self._sealer.key(standing.customer, standing.key, standing.salt)
             return Recorded(stored.number, event, unseal(key, event, stored.sealed), batch)
         except (msgspec.DecodeError, Unsealable) as error:
-            raise RegistryError(
-                f"registry {self._database.shown}: event {stored.number}: {error}; run: postern consent verify"
-            ) from None
+            raise self._unreadable(stored, error) from None
+
+    def _unreadable(self, stored: StoredEvent, error: Exception) -> RegistryError:
+        return RegistryError(
+            f"registry {self._database.shown}: event {stored.number}: {error}; run: postern consent verify"
+        )

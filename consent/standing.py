@@ -99,6 +99,14 @@ def apply(standing: Standing, event: Event, number: int) -> Standing | None:
     return _settled(new) if withdrawals or ends or requests else new
 
 
+def blocked_too(standing: Standing, hashed: Standing) -> Standing:
+    """The standing of an address with what stands for a hash of it: a hash can block, never allow."""
+    if hashed is NOTHING:
+        return standing
+    withdrawals, suppressions = standing.withdrawals + hashed.withdrawals, standing.suppressions + hashed.suppressions
+    return msgspec.structs.replace(standing, withdrawals=withdrawals, suppressions=suppressions)
+
+
 def _settled(standing: Standing) -> Standing:
     """Without what its own erasure, ends and consents have overtaken."""
     grants, requests, suppressions = standing.grants, standing.requests, standing.suppressions

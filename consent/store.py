@@ -36,8 +36,10 @@ from consent.records import (
     Recorded,
     Verification,
 )
+from consent.replay import Filed, Numbered
 from consent.sealing import Sealer, decode_standing
 from consent.sqlite_writer import SqliteWriter
+from consent.standing import blocked_too
 from consent.verification import OnProgress, Verifier
 from consent.writer import Rows, Writer
 
@@ -140,8 +142,8 @@ class ConsentStore:
         for at, each in enumerate(keys):
             own, operator = answers[at].own, answers[at].operator
             for key in each:
-                own = _blocked_too(own, self._standing(found, customer, key))
-                operator = _blocked_too(operator, self._standing(found, ALL, key))
+                own = blocked_too(own, self._standing(found, customer, key))
+                operator = blocked_too(operator, self._standing(found, ALL, key))
             answers[at] = msgspec.structs.replace(answers[at], own=own, operator=operator)
         return answers
 
@@ -303,6 +305,37 @@ class ConsentStore:
         """All events of one subject at one customer (ALL: the operator), the oldest first."""
         return self._histories.of(customer, self._secrets.subject_octets(address))
 
+    def filed(self, customer: str, who: Sequence[Address | bytes]) -> list[Filed]:
+        """All events that bear on each of these, in order; bytes are the key of an address that cannot be read."""
+        hashed = bool(self._lookup.find(customer, [HASHED]))
+        subjects: list[tuple[bytes, bytes | None, list[bytes]]] = []
+        for each in who:
+            if isinstance(each, bytes):
+                subjects.append((each, None, []))
+                continue
+            of_hashes = [self._secrets.subject_octets(one) for one in hashes(each)] if hashed else []
+            subjects.append((self._secrets.subject_octets(each), self._domain_octets(each.domain), of_hashes))
+        keys = dict.fromkeys(
+            key for own, domain, of_hashes in subjects for key in (own, domain, *of_hashes) if key is not None
+        )
+        at_customer, at_operator = (self._histories.events(whose, [*keys]) for whose in (customer, ALL))
+
+        def found(events: dict[bytes, list[Numbered]], key: bytes | None) -> list[Numbered]:
+            return [] if key is None else events.get(key, [])
+
+        return [
+            Filed(
+                found(at_customer, own),
+                found(at_customer, domain),
+                found(at_operator, own),
+                found(at_operator, domain),
+                [found(at_customer, key) for key in of_hashes],
+                [found(at_operator, key) for key in of_hashes],
+                domain is not None,
+            )
+            for own, domain, of_hashes in subjects
+        ]
+
     def each(self, customer: str, list: str | None = None) -> Iterator[tuple[str, Sequence[Recorded]]]:
         """(address key, events, the oldest first) of every subject of a customer, in order of key, for export.
 
@@ -335,14 +368,6 @@ def hashes(address: Address) -> tuple[Hashed, ...]:
         for text in texts
         for algorithm in _ALGORITHMS
     )
-
-
-def _blocked_too(standing: Standing, hashed: Standing) -> Standing:
-    """A hash can block, never allow."""
-    if hashed is NOTHING:
-        return standing
-    withdrawals, suppressions = standing.withdrawals + hashed.withdrawals, standing.suppressions + hashed.suppressions
-    return msgspec.structs.replace(standing, withdrawals=withdrawals, suppressions=suppressions)
 
 
 def _writer(database: Database) -> Writer:

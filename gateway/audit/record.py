@@ -155,7 +155,8 @@ class Decision(Kind):
     `list_complaint_at`, `class` and `at`, both times in microseconds since 1970; None where nobody was."""
     grounds: Sequence[Mapping[str, Any] | None] = ()
     """Of each recipient, in order: `ground`, `event` (its number in the registry) and `grade`, or `refused`, a reason
-    code, and `reasons`; None where it was not decided. Empty where none was."""
+    code, and `reasons`; with `at` where that is not the mailing's. None where it was not decided. Empty where none
+    was."""
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES or self.verdict not in VERDICTS:
@@ -301,22 +302,6 @@ class Act(Kind):
                 name: sealed[value] if isinstance(value, Address) else value for name, value in self.details.items()
             },
         }
-
-
-def in_public(record: Json) -> Json:
-    """A decision as its customer may see it: without the operator's own records about the recipients, and without that
-    somebody complained (RFC 6449 section 4.3.1)."""
-    shown = dict(record)
-    if isinstance(grounds := record.get("grounds"), list):
-        shown["grounds"] = [_ground_in_public(each) if isinstance(each, dict) else each for each in grounds]
-    if isinstance(mailing := record.get("mailing"), dict):
-        shown["mailing"] = {name: value for name, value in mailing.items() if name != "list_complaint_at"}
-    return shown
-
-
-def _ground_in_public(ground: Json) -> Json:
-    shown = {name: value for name, value in ground.items() if name != "reasons"}
-    return {**shown, "refused": "WITHDRAWN"} if ground.get("refused") == "COMPLAINT" else shown
 
 
 def of_finding(finding: Finding) -> Json:

@@ -73,3 +73,14 @@ def test_the_keys_that_begin_alike(database: Database, secrets: Secrets) -> None
     assert len(histories.keys("acme", key[:1])) == 2
     assert histories.keys("other", key[:13]) == []
     assert histories.keys("acme", secrets.subject_octets(BOB)[:13]) == []
+
+
+def test_the_events_of_many_are_read_at_once_without_what_was_sealed(database: Database, secrets: Secrets) -> None:
+    histories = Histories(database, Sealer(secrets))
+    keys = [secrets.subject_octets(each.subject) for each in many(range(30))]
+    found = histories.events("acme", [secrets.subject_octets(ANN), *keys, secrets.subject_octets(BOB)])
+    assert set(found) == {secrets.subject_octets(ANN), *keys}
+    whole = [(each.number, each.event) for each in histories.of("acme", secrets.subject_octets(ANN))]
+    assert found[secrets.subject_octets(ANN)] == whole
+    assert {len(found[key]) for key in keys} == {1}
+    assert histories.events("nobody", keys) == {}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.model import ALL, NOTHING, Event, Grant, Kind, Reason, Related, Standing, State, Withdrawal
-from consent.standing import MAX_EACH, MAX_RELATIONSHIPS, apply, build
+from consent.standing import MAX_EACH, MAX_RELATIONSHIPS, apply, blocked_too, build
 from tests.rig.consent_events import DAY, IMPORTABLE, START, events
 
 GIVEN = Event(state=State.GIVEN, party="acme", list="news", at=START, recorded=START, grade=2)
@@ -448,3 +448,10 @@ def test_a_consent_that_says_it_is_none_has_a_flaw() -> None:
         ["", "", "not_express"]
     )
     assert built(changed(GIVEN, ground="implied", flaw="default_checked")).grants[0].flaw == "default_checked"
+
+
+def test_a_hash_adds_stops_and_nothing_else() -> None:
+    stop = Withdrawal("*", "*", START, "manual", "marketing", 1)
+    mixed = blocked_too(Standing(country="de"), Standing(withdrawals=(stop,), country="fr"))
+    assert mixed == Standing(withdrawals=(stop,), country="de")
+    assert blocked_too(mixed, NOTHING) is mixed

@@ -7,7 +7,6 @@ import pytest
 
 import consent.store
 from consent.database import RegistryDown
-from consent.model import NOTHING, Standing, Withdrawal
 from consent.records import Recorded
 from consent.store import ConsentStore
 from tests.rig.consents import ANN, AT, entry
@@ -17,13 +16,6 @@ from tests.rig.registry import secrets, sqlite
 def test_names_of_the_records_can_be_imported_from_it() -> None:
     assert consent.store.Recorded is Recorded
     assert set(consent.store.__all__) <= set(vars(consent.store))
-
-
-def test_a_hash_adds_stops_and_nothing_else() -> None:
-    stop = Withdrawal("*", "*", AT, "manual", "marketing", 1)
-    mixed = consent.store._blocked_too(Standing(country="de"), Standing(withdrawals=(stop,), country="fr"))
-    assert mixed == Standing(withdrawals=(stop,), country="de")
-    assert consent.store._blocked_too(mixed, NOTHING) is mixed
 
 
 def test_threads_do_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consent.address import Address
-from tests.gateway.http.conftest import GENERIC, Api, is_problem, row
+from tests.gateway.http.conftest import GENERIC, Api, Client, is_problem, row
 from tests.rig.gateway import Clock
 
 WHO = ("none", "wrong", "admin", "auditor", "own", "other")
@@ -56,6 +56,7 @@ TABLE = {
     ("GET", "/metrics"): public(),
     ("GET", "/api/v1/audit"): Asked((401, 401, 200, 200, 200, 200)),
     ("GET", "/api/v1/audit/findings"): Asked((401, 401, 200, 200, 200, 200)),
+    ("GET", "/api/v1/audit/decisions/{reference}/explanation"): Asked((401, 401, 200, 200, 200, 404)),
     ("GET", "/api/v1/jobs/{job}"): readers(),
     ("GET", "/api/v1/suppressions"): Asked((401, 401, 200, 200, 403, 403), {"params": {"address": BOB}}),
     ("POST", "/api/v1/suppressions"): admin(201, json={"address": "trap@recipient.example", "reason": "spamtrap"}),
@@ -126,7 +127,10 @@ async def placed(api: Api) -> dict[str, str]:
     mail, _ = api.gateway.stores.confirmations.add(
         "acme", Address.parse("ann@recipient.example"), "newsletter", 1, api.gateway.clock()
     )
-    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867", "id": mail.id}
+    async with Client(api) as client:
+        reference = (await client.send()).split("ref ")[1].split(";")[0]
+    known = {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867", "id": mail.id, "reference": reference}
+    return values | known
 
 
 async def test_every_endpoint_answers_every_role_as_the_table_says(api: Api) -> None:
