@@ -8,11 +8,11 @@ A registry that is away puts bulk mail off. Other mail passes then: a stop of al
 cannot write to anybody is not what its person asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from consent.address import Address
 from consent.decide import Decision, decide
@@ -27,9 +27,6 @@ from gateway.directory import Identity
 from gateway.registry import Registry, RegistryAway
 from gateway.roll import Roll
 from gateway.smtp import replies
-
-if TYPE_CHECKING:
-    from gateway.pipeline import Pipeline
 
 MOST_LISTS = 50
 """Lists of a customer that are tried at RCPT where nothing but the List-Id will say which it is."""
@@ -49,11 +46,14 @@ _STOPS = frozenset(("WITHDRAWN", "COMPLAINT", "SUPPRESSED", "ALL-MAIL-STOP", "PR
 
 @dataclass(slots=True)
 class Audience:
-    """Of one transaction."""
+    """Of one transaction, or of one that is only thought of (`postern check`): nothing of it is recorded here."""
 
-    pipeline: "Pipeline"
+    registry: Registry
     identity: Identity
     reverse_path: Address | None
+    clock: Callable[[], datetime]
+    mode: str
+    """Of the policy: `enforce` or `observe`."""
     mailing: Mapping[str, Any] | None = None
     """The last mailing that was decided about, for the record."""
     decisions: dict[Address, Decision] = field(default_factory=dict)
@@ -69,13 +69,10 @@ class Audience:
         return tuple(self._observed.values())
 
     @property
-    def _registry(self) -> Registry:
-        return self.pipeline.registry
-
     @property
     def _observes(self) -> bool:
         """Whether all is only observed: then nothing is refused, nor put off while the registry is away."""
-        return "observe" in (self.identity.entry.customer.mode, self.pipeline.policy.mode)
+        return "observe" in (self.identity.entry.customer.mode, self.mode)
 
     @property
     def _bulk(self) -> bool:
@@ -87,8 +84,8 @@ class Audience:
         customer = self.identity.entry.customer
         try:
             if self._bulk and self._roll is None:
-                self._roll = await self._registry.roll(customer)
-            (known,) = await self._registry.known(customer, [address])
+                self._roll = await self.registry.roll(customer)
+            (known,) = await self.registry.known(customer, [address])
         except RegistryAway:
             return replies.REGISTRY_AWAY if self._bulk and not self._observes else None
         if not self._bulk:
@@ -124,7 +121,7 @@ class Audience:
         if classed.message_class not in (Class.BULK, Class.CONFIRMATION):
             return facts
         try:
-            self._roll = roll = await self._registry.roll(facts.customer)
+            self._roll = roll = await self.registry.roll(facts.customer)
         except RegistryAway:
             if not self._observes:
                 raise
@@ -158,15 +155,15 @@ class Audience:
             found = self._found(replies.CONFIRMATION_ONE.finding(f"{len(recipients)} recipients"))
             return verdict if found is None else replace(verdict, refused=dict.fromkeys(recipients, found))
         if self._roll is None:
-            self._roll = await self._registry.roll(facts.customer)
-        now = self.pipeline.clock()
+            self._roll = await self.registry.roll(facts.customer)
+        now = self.clock()
         mailing = self._of(facts.list, kind, now)
         if facts.list is None and facts.party:
             mailing = replace(mailing, party=facts.party)
         # In the order of the RCPTs, each once: who is named twice is one person.
         asked = list(dict.fromkeys(recipients))
         refused: dict[Address, Finding] = {}
-        for address, known in zip(asked, await self._registry.known(facts.customer, asked), strict=True):
+        for address, known in zip(asked, await self.registry.known(facts.customer, asked), strict=True):
             before = self.decisions.get(address)
             if kind is Class.CONFIRMATION and facts.list is None:
                 mailing = self._asked_for(known, now)
@@ -191,18 +188,18 @@ class Audience:
         ground = self.decisions[address].ground
         customer, once = self.identity.entry.customer.id, sha256(message.raw).hexdigest()
         event = ground.event if ground else 0
-        if await self._registry.may_confirm(address, now, customer=customer, request=event, once=once):
+        if await self.registry.may_confirm(address, now, customer=customer, request=event, once=once):
             return None
         return self._found(_finding("CONFIRMATION-LIMIT", "the address or the request has had its share"))
 
     def _of(self, name: str | None, kind: Class, now: datetime) -> Mailing:
         customer = self.identity.entry.customer
         found = self._roll.list(name) if self._roll is not None else None
-        mailing = self._registry.consents.mailing(customer, found, now, suspended=False)
+        mailing = self.registry.consents.mailing(customer, found, now, suspended=False)
         return mailing if kind is Class.BULK else replace(mailing, message_class=kind)
 
     def _decided(self, mailing: Mailing, known: Known, now: datetime) -> Decision:
-        return decide(mailing, known, self._registry.consents.profiles, micros(now))
+        return decide(mailing, known, self.registry.consents.profiles, micros(now))
 
     def _ruled(
         self, address: Address, mailing: Mailing, known: Known, now: datetime, *, bulk: bool, grace: bool = False

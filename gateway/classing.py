@@ -84,26 +84,17 @@ class Classing:
         return None
 
     async def _of(self, facts: Facts, message: Message, *, paced: bool) -> Classed | Finding:
-        stream = facts.credential.stream
-        if (kind := reports.report(message, facts)) is not None:
-            return Classed(Class.SYSTEM, f"report: {kind.value}")
-        if stream == "bulk":
-            return Classed(Class.BULK, "stream bulk")
-        said = declared(message)
-        if facts.credential.forwarding and not _own(message, facts):
-            return Classed(Class.PERSONAL, "forwarded")
+        if (settled := _settled(facts, message)) is not None:
+            return settled
         placed = await self._placed(facts, message)
         label = self.pipeline.labels.of(facts.customer.id, placed.cluster) if placed.cluster else None
         if label is not None and label.name in _LABELS:
             return Classed(_LABELS[label.name], f"label of {label.since:%Y-%m-%d}", placed.cluster)
+        # What may advertise is read for twenty milliseconds a page.
+        small = 0 if facts.credential.stream == "transactional" else len(message.raw)
+        said = await aside(message, partial(_said, facts, message), small)
         if said is not None:
-            return Classed(Class.BULK, f"declared: {said}", placed.cluster)
-        if stream == "transactional":
-            # Twenty milliseconds for one page of text.
-            advertised = await aside(message, partial(promotion, message), small=0)
-            if advertised is not None:
-                return Classed(Class.BULK, f"promotional content: {advertised.evidence}", placed.cluster)
-            return Classed(Class.TRANSACTIONAL, "stream transactional", placed.cluster)
+            return replace(said, cluster=placed.cluster)
         return await self._by_reach(facts, placed, label, paced=paced)
 
     async def _placed(self, facts: Facts, message: Message) -> Placed:
@@ -196,6 +187,38 @@ class Classing:
         if self._held is not None:
             held, self._held = self._held, None
             self.pipeline.ledger.release(held)
+
+
+def alone(facts: Facts, message: Message) -> Classed:
+    """What a message is by itself: as long as no label is on its cluster, and that has not reached many. Pure."""
+    return _settled(facts, message) or _said(facts, message) or Classed(Class.PERSONAL, "stream auto")
+
+
+def clustered(facts: Facts, message: Message) -> bool:
+    """Whether its cluster of near-identical mail may change what it is. Pure."""
+    return _settled(facts, message) is None
+
+
+def _settled(facts: Facts, message: Message) -> Classed | None:
+    """What a message is whatever its cluster; None where that counts."""
+    if (kind := reports.report(message, facts)) is not None:
+        return Classed(Class.SYSTEM, f"report: {kind.value}")
+    if facts.credential.stream == "bulk":
+        return Classed(Class.BULK, "stream bulk")
+    if facts.credential.forwarding and not _own(message, facts):
+        return Classed(Class.PERSONAL, "forwarded")
+    return None
+
+
+def _said(facts: Facts, message: Message) -> Classed | None:
+    """What a message is by what it and its stream say of it; None on `auto` where it declares nothing."""
+    if (said := declared(message)) is not None:
+        return Classed(Class.BULK, f"declared: {said}")
+    if facts.credential.stream != "transactional":
+        return None
+    if (advertised := promotion(message)) is not None:
+        return Classed(Class.BULK, f"promotional content: {advertised.evidence}")
+    return Classed(Class.TRANSACTIONAL, "stream transactional")
 
 
 def _own(message: Message, facts: Facts) -> bool:

@@ -77,7 +77,8 @@ class Transaction:
         """What mends the message's line ends, where the operator has said so for this credential."""
         self._onward: HopTransaction | None = None
         self._ration = pipeline.ration(identity, client.address, path.address)
-        self._audience, self._classing = Audience(pipeline, identity, path.address), Classing(pipeline)
+        self._audience = Audience(pipeline.registry, identity, path.address, pipeline.clock, pipeline.policy.mode)
+        self._classing = Classing(pipeline)
         self._transcript = Transcript(
             pipeline, client, identity, path.address, self.reference, self._audience, self._classing
         )

@@ -1,55 +1,38 @@
 """`postern check`: the verdict on a message file, explained, nothing sent."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from config.policy import MessageBounds, Policy
-from config.settings import Dns, Settings
+from config.policy import Policy
+from config.settings import Settings
 from consent.address import Address, AddressError
 from consent.customers import StoredCustomer, UnknownCustomer
 from consent.profiles import shipped
-from filters.engine import UnknownRule, evaluate
+from consent.unsubscribe import Tokens
+from filters.engine import UnknownRule
 from filters.likeness import Holders
 from filters.message import Message
-from filters.model import Finding, Outcome, Phase, Verdict
-from filters.signing import signing_domain
-from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, utc_now
+from filters.model import Finding, Outcome
+from gateway.classing import Classed
+from gateway.cli.acting import asking
+from gateway.cli.context import checked_policy, config_option, fail, json_option, open_stores, printable
 from gateway.cli.explained import Explained
+from gateway.cli.judging import Addressed, Checked, Court, Sent, judge
 from gateway.cli.where import places
-from gateway.directory import Identity, entry_of, own_names
-from gateway.dns import Resolver
-from gateway.facts import House, gather, with_domains
-from gateway.smtp import refusals, replies
-from gateway.smtp.body import Body, Budget
-from gateway.smtp.wire import stuff
+from gateway.desk import Desk
+from gateway.directory import own_names
+from gateway.facts import House
+from gateway.links import Links
+from gateway.registry import Registry, RegistryAway
 from gateway.stores import Stores
-from gateway.vouching import Vouching
 
-_UNBOUNDED = 1 << 40
-_NO_DNS = Dns()
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What SMTP would answer, and when."""
-
-    verdict: Verdict
-    answered: str
-    """`MAIL`, or `DATA` (its final dot)."""
-    also: tuple[Finding, ...] = ()
-    """What would be found besides, once the answer at MAIL is put right."""
-
-    @property
-    def reply(self) -> str:
-        """The reply, without the reference and what the next hop says."""
-        decisive = self.verdict.decisive
-        return str(decisive.reply) if decisive else "250 2.0.0 Accepted"
+_UNKNOWN = "how many near-identical messages reach, and labels of their cluster: gateways that run count that"
+_NO_LIST = "none: only grounds for all of the sender's mail count, and who unsubscribes leaves all of it"
 
 
 @click.command("check")
@@ -60,6 +43,11 @@ class Checked:
     metavar="ADDRESS",
     help="Reverse-path; by default the first mailbox of From. '<>' is the null one.",
 )
+@click.option(
+    "--username",
+    metavar="NAME[+LIST]",
+    help="Which credential sends, by username, network or certificate; by default the customer's first.",
+)
 @click.option("--rcpt", "recipients", metavar="ADDRESS", multiple=True, help="A recipient; may be given several times.")
 @click.option("--ehlo", metavar="NAME", default="", help="The name that the customer's server greets with.")
 @click.option("--smtputf8", is_flag=True, help="As if MAIL said SMTPUTF8.")
@@ -69,6 +57,7 @@ def command(
     file: Path,
     customer: str,
     mail_from: str | None,
+    username: str | None,
     recipients: tuple[str, ...],
     ehlo: str,
     smtputf8: bool,
@@ -77,14 +66,16 @@ def command(
 ) -> None:
     """Explain the verdict on FILE (an .eml) as if CUSTOMER sent it; nothing is sent and nothing recorded.
 
-    It is judged as SMTP does it: what is refused at MAIL, then what the edge refuses, then the rules. A file whose
-    lines end in LF only is read as the mail program that sends it would send it, with CRLF. What only the next hop
-    can say, such as a smaller size limit, is not known here.
+    It is judged as SMTP does it: what is refused at MAIL and RCPT, then what the edge refuses, then the rules and
+    whether its recipients may be written to. Of which class the message is, is told by what it and its credential say;
+    how many near-identical messages reach is not known here, nor what only the next hop can say. A file whose lines end
+    in LF only is read as the mail program that sends it would send it, with CRLF.
 
-    Exit status 0: it would be forwarded. 1: it would be deferred or refused. 2: wrong use.
+    Exit status 0: it would be forwarded, to every recipient given. 1: it or a recipient would be deferred or refused.
+    2: wrong use.
 
     \b
-    Example:  postern check newsletter.eml --customer acme --rcpt bob@example.org
+    Example:  postern check newsletter.eml --customer acme --username acme-bulk --rcpt bob@example.org
     """
     policy = checked_policy(settings)
     stores = open_stores(settings)
@@ -94,96 +85,44 @@ def command(
         fail(f"{error}; see: postern customers list", 2)
     data, size = _read(file, policy.message.max_bytes)
     try:
-        path = _reverse_path(mail_from, data)
         to = tuple(Address.parse(each.strip("<>")) for each in recipients)
-        names = own_names(settings.hostname, settings.operator.domains)
-        house = House(
-            names,
-            stores.secrets.trace_key,
-            stores.customers.holders(),
-            _looks(stores, names).view,
-            shipped(),
-            settings.operator.profile,
-        )
-        checked = asyncio.run(
-            judge(
-                stored,
-                policy,
-                path,
-                to,
-                data,
-                size,
-                house=house,
-                ehlo=ehlo,
-                dns=settings.dns,
-                smtputf8=smtputf8,
-                keyed={key.domain for key in stores.dkim_keys.active([customer])[customer]},
-            )
-        )
+        keyed = {key.domain for key in stores.dkim_keys.active([customer])[customer]}
+        sent = Sent(_reverse_path(mail_from, data), to, data, size, ehlo, smtputf8, username, keyed)
+        checked = _judged(stored, sent, settings, policy, stores)
     except AddressError as error:
         fail(f"--mail-from or --rcpt: {error}", 2)
     except UnknownRule as error:
         fail(f"customer {customer!r}: {error}; apply its file again without it", 2)
+    except RegistryAway:
+        fail("the registry did not answer: whether recipients may be written to cannot be said", 2)
     message = Message(data)
 
     def explain(finding: Finding) -> Explained:
-        return Explained(finding, places(finding, message, path, to))
+        return Explained(finding, places(finding, message, sent.path, to))
 
     _show(checked, as_json, "observe" in (stored.customer.mode, policy.mode), explain)
-    raise SystemExit(0 if checked.verdict.outcome is Outcome.ACCEPT else 1)
+    passes = checked.verdict.outcome is Outcome.ACCEPT and not any(each.refused for each in checked.recipients)
+    raise SystemExit(0 if passes else 1)
 
 
-async def judge(
-    stored: StoredCustomer,
-    policy: Policy,
-    path: Address | None,
-    recipients: tuple[Address, ...],
-    data: bytes,
-    size: int = 0,
-    *,
-    house: House,
-    ehlo: str = "",
-    dns: Dns = _NO_DNS,
-    smtputf8: bool = False,
-    keyed: Collection[str] = (),
-) -> Checked:
-    """What SMTP would answer to a customer that sends `data` (the message with CRLF, dots not stuffed).
-
-    `size` is the message's in octets where `data` is only its beginning; `dns` is asked for what the rules need of it;
-    `keyed` are the domains with an active DKIM key.
-
-    The order is that of `gateway.pipeline`. Raises UnknownRule and ConfigError; ends the command for
-    a customer that cannot send.
-    """
-    customer = stored.customer
-    if not customer.credentials:
-        fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
-    entry = entry_of(stored, policy)
-    rules, identity = entry.rules, Identity(entry, customer.credentials[0], "none")
-    facts = gather(identity, path, recipients, utc_now(), house, ehlo, smtputf8=smtputf8)
-    at_data = _at_data(policy.message, data, size)
-    message = Message(b"" if at_data and at_data.code in _UNREAD else data)
-    facts = replace(facts, signing_domain=signing_domain(message, facts, keyed))
-    async with contextlib.AsyncExitStack() as stack:
-        resolver = Resolver(dns.servers, asyncio.get_running_loop().time) if dns.servers else None
-        if resolver is not None:
-            stack.push_async_callback(resolver.close)
-        vouching = Vouching(resolver)
-        stack.callback(vouching.close)
-        known = await vouching.complete(await with_domains(facts, message, resolver), message, rules)
-    whole = evaluate(rules, message, known, policy)
-    if at_data:
-        whole = refusals.verdict(at_data)
-    if stored.standing.status == "suspended":
-        finding = replies.SUSPENDED.finding(f"suspended since {stored.standing.since}: {stored.standing.reason}")
-        # At MAIL where the operator has no mailbox that a suspended customer may write to.
-        return Checked(refusals.verdict(finding), "RCPT", whole.findings)
-    if identity.lock is not None:
-        return Checked(refusals.verdict(refusals.of_lock(identity.lock)), "MAIL", whole.findings)
-    at_mail = evaluate(rules, Message(b""), facts, policy, Phase.MAIL)
-    if at_mail.decisive:
-        return Checked(at_mail, "MAIL", tuple(each for each in whole.findings if each not in at_mail.findings))
-    return Checked(whole, "DATA")
+def _judged(stored: StoredCustomer, sent: Sent, settings: Settings, policy: Policy, stores: Stores) -> Checked:
+    """What a gateway with these settings would answer; raises what `judge` does."""
+    names = own_names(settings.hostname, settings.operator.domains)
+    house = House(
+        names,
+        stores.secrets.trace_key,
+        stores.customers.holders(),
+        _looks(stores, names).view,
+        shipped(),
+        settings.operator.profile,
+    )
+    registry = Registry(asking(settings, stores), lambda *_: None, time.monotonic)
+    links = Links(settings, Tokens(stores.secrets), stores.secrets)
+    court = Court(policy, house, registry, links, Desk(settings.operator), settings.dns)
+    try:
+        return asyncio.run(judge(stored, sent, court))
+    finally:
+        registry.close()
 
 
 def _looks(stores: Stores, names: frozenset[str]) -> Holders:
@@ -193,24 +132,6 @@ def _looks(stores: Stores, names: frozenset[str]) -> Holders:
     for domain, customer in stores.customers.holders().items():
         made.add(customer, (domain,))
     return made
-
-
-_UNREAD = frozenset(refusal.code for refusal in replies.BODY_FAULTS.values())
-
-
-def _at_data(bounds: MessageBounds, data: bytes, size: int) -> Finding | None:
-    """What the edge refuses at the final dot, by the code that does it there."""
-    if size > bounds.max_bytes:
-        return replies.SIZE.finding(f"{size} octets, limit {bounds.max_bytes}")
-    body = Body(Budget(_UNBOUNDED, _UNBOUNDED), bounds.max_bytes, None)
-    try:
-        body.add(stuff(data, line_start=True))
-        body.end()
-        if body.fault == "room":
-            fail("no room for the message in the folder for temporary files; set TMPDIR to another", 2)
-        return refusals.of_message(body, Message(b"" if body.fault else data), bounds.max_bytes, bounds)
-    finally:
-        body.close()
 
 
 def _read(file: Path, limit: int) -> tuple[bytes, int]:
@@ -242,6 +163,8 @@ def _show(checked: Checked, as_json: bool, observing: bool, explain: Callable[[F
             "verdict": verdict,
             "reply": checked.reply,
             "answered": checked.answered,
+            "class": _class_members(checked),
+            "recipients": [_recipient_members(each) for each in checked.recipients],
             "findings": [each.members() for each in found],
             "also": [each.members() for each in also],
         }
@@ -250,11 +173,72 @@ def _show(checked: Checked, as_json: bool, observing: bool, explain: Callable[[F
     click.echo(f"verdict  {verdict}")
     click.echo(f"reply    {checked.reply}")
     click.echo(f"at       {checked.answered}")
+    if checked.classed is not None:
+        _show_class(checked, checked.classed)
     if observing:
         click.echo("mode     observe: findings are recorded and nothing is refused by rule")
+    for addressed in checked.recipients:
+        click.echo(f"to       {printable(addressed.address.text)}: {_decided(addressed)}")
     for each in found:
         each.show()
     if checked.also:
         click.echo("\nOnce that is put right, there is more:")
     for each in also:
         each.show()
+
+
+def _show_class(checked: Checked, classed: Classed) -> None:
+    click.echo(f"class    {_word(classed)} ({classed.message_class}): {printable(classed.basis)}")
+    if classed.bulk:
+        name = f"{checked.list}, of party {checked.party}" if checked.list else _NO_LIST
+        click.echo(f"list     {name}")
+        if not checked.recipients:
+            click.echo("to       nobody was named; --rcpt says whether a recipient may be written to")
+    if checked.clustered:
+        click.echo(f"unknown  {_UNKNOWN}")
+
+
+def _word(classed: Classed) -> str:
+    return classed.message_class.name.lower()
+
+
+def _class_members(checked: Checked) -> dict[str, object] | None:
+    """As JSON has it; None where the message is not read."""
+    classed = checked.classed
+    if classed is None:
+        return None
+    return {
+        "class": classed.message_class.value,
+        "name": _word(classed),
+        "basis": classed.basis,
+        "list": checked.list,
+        "party": checked.party or None,
+        "unknown": _UNKNOWN if checked.clustered else None,
+    }
+
+
+def _recipient_members(each: Addressed) -> dict[str, object]:
+    ground = each.decision.ground if each.decision else None
+    return {
+        "address": each.address.text,
+        "at": each.at,
+        "allowed": each.refused is None,
+        "ground": None if ground is None else {"ground": ground.kind, "event": ground.event, "grade": ground.grade},
+        "code": each.refused.code if each.refused else None,
+        "reply": str(each.refused.reply) if each.refused else None,
+        "fix": each.refused.fix if each.refused else None,
+        "reasons": list(each.decision.reasons) if each.decision else [],
+    }
+
+
+def _decided(each: Addressed) -> str:
+    """On what ground, or why not, in words."""
+    if each.refused is not None:
+        return f"{each.refused.reply} ({each.refused.code}, at {each.at})"
+    ground = each.decision.ground if each.decision else None
+    if each.decision is None:
+        return "needs no ground"
+    if ground is None:
+        return f"only observed: would be refused, {each.decision.reason}"
+    grade = f", grade {ground.grade}" if ground.grade else ""
+    return f"ground {ground.kind}{grade}, event {ground.event}"

@@ -37,7 +37,8 @@ async def transcripts(tmp_path: Path) -> AsyncIterator[dict[str, Transcript]]:
             entry = gateway.directory.get(customer)
             assert entry is not None
             identity = Identity(entry, entry.customer.credentials[0], "password")
-            audience, classing = Audience(pipeline, identity, None), Classing(pipeline)
+            audience = Audience(pipeline.registry, identity, None, pipeline.clock, pipeline.policy.mode)
+            classing = Classing(pipeline)
             made[customer] = Transcript(
                 pipeline, client, identity, None, "01KAGV0000AAAAAAAAAAAAAAA1", audience, classing
             )

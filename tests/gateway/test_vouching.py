@@ -22,7 +22,7 @@ from filters.message import Message
 from filters.model import Facts
 from gateway import vouching
 from gateway.app import Gateway
-from gateway.cli.check import judge
+from gateway.cli.judging import Court, Sent, judge
 from gateway.dns import Resolver
 from gateway.facts import House
 from gateway.vouching import Vouching
@@ -297,13 +297,21 @@ async def test_a_message_that_is_gone_meanwhile_is_no_alarm(caplog: pytest.LogCa
     assert (found[0].result, caplog.records) == ("away", [])
 
 
-async def test_check_asks_the_same_resolvers(dns: Dns) -> None:
+async def test_check_asks_the_same_resolvers(dns: Dns, tmp_path: Path) -> None:
     customer = stored("acme", {"username": "acme-app", "password_hash": HASH, "forwarding": True})
-    settings = DnsSettings(servers=(dns.address,))
-    house = House(frozenset(), b"", {}, {})
     bob = (Address.parse("bob@recipient.example"),)
-    passed = await judge(customer, Policy(), None, bob, signed(AUTHORED), house=house, dns=settings)
+    async with running(tmp_path) as (gateway, _, _):
+        pipeline = gateway.edge.pipeline
+        court = Court(
+            Policy(),
+            House(frozenset(), b"", {}, {}),
+            gateway.registry,
+            gateway.links,
+            pipeline.desk,
+            DnsSettings(servers=(dns.address,)),
+        )
+        passed = await judge(customer, Sent(None, bob, signed(AUTHORED)), court)
+        changed = await judge(customer, Sent(None, bob, signed(AUTHORED) + b"more\r\n"), court)
     assert passed.reply == "250 2.0.0 Accepted"
-    changed = await judge(customer, Policy(), None, bob, signed(AUTHORED) + b"more\r\n", house=house, dns=settings)
     assert changed.reply.startswith("550 5.7.1 Foreign From")
     assert dns.keys_asked() == [KEY_NAME] * 2

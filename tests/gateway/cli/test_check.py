@@ -1,24 +1,23 @@
 """`postern check` explains the verdict, and it is the one SMTP gives."""
 
-import asyncio
 import json
-import random
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
-from config.customers import Customer
-from config.limits import LimitsPolicy
+from config.customers import Credential
 from config.policy import MessageBounds, Policy
 from consent.address import Address
-from gateway.app import Gateway
-from gateway.cli.check import judge
-from gateway.smtp.wire import stuff
+from consent.database import RegistryDown
+from consent.model import State
+from gateway.consents import By, Consents
+from gateway.told import Told
 from tests.gateway.cli.conftest import Installation, acme, refused
-from tests.rig.cases import Case, all_cases
-from tests.rig.gateway import running
+from tests.gateway.test_recording import Book
+from tests.rig.bulk import campaign
+from tests.rig.gateway import HASH
+from tests.rig.registry import NOW
 
 CLEAN = "From: Ann <ann@acme.example>\nTo: bob@recipient.example\nSubject: Lunch\n\nAt noon.\n"
 POLICY = Policy(message=MessageBounds(max_bytes=64 * 1024, max_header_bytes=16 * 1024, max_received=10))
@@ -35,7 +34,11 @@ def check(installation: Installation, text: str | bytes, *arguments: str) -> Res
 def test_what_would_be_forwarded_is_0(installation: Installation) -> None:
     result = check(installation, CLEAN, "--rcpt", "bob@recipient.example", "--rcpt", "<carol@recipient.example>")
     assert result.exit_code == 0
-    assert result.stdout == "verdict  accept\nreply    250 2.0.0 Accepted\nat       DATA\n"
+    assert result.stdout == (
+        "verdict  accept\nreply    250 2.0.0 Accepted\nat       DATA\nclass    personal (C1): stream auto\n"
+        "unknown  how many near-identical messages reach, and labels of their cluster: gateways that run count that\n"
+        "to       bob@recipient.example: needs no ground\nto       carol@recipient.example: needs no ground\n"
+    )
 
 
 def test_each_finding_is_explained_with_evidence_clause_and_fix(installation: Installation) -> None:
@@ -152,103 +155,95 @@ def test_results_in_the_operators_name_are_refused(installation: Installation) -
     assert "TRACE-RESULTS  (reject)" in result.stdout
 
 
-def messages() -> Iterator[Case]:
-    """The rule cases, what the edge refuses, and what becomes of both when octets are changed."""
-    clean = CLEAN.replace("\n", "\r\n").encode()
-    edge = {
-        "clean": clean,
-        "bare LF": clean + b"a\nb\r\n",
-        "bare CR": clean + b"a\rb\r\n",
-        "NUL": clean + b"a\0b\r\n",
-        "dots": b".\r\n..\r\n" + clean + b".\r\n..\r\n.x\r\n",
-        "a dot at the start of a field": b"." + clean,
-        "no body": clean.partition(b"\r\n\r\n")[0] + b"\r\n",
-        "nothing": b"\r\n",
-        "large": clean + b"x" * (64 * 1024) + b"\r\n",
-        "as large as it may be": clean + b"x" * (64 * 1024 - len(clean) - 2) + b"\r\n",
-        "header block too large": b"X: " + b"x" * 17_000 + b"\r\n" + clean,
-        "loop": b"Received: from a by b\r\n" * 11 + clean,
-        "nearly a loop": b"Received: from a by b\r\n" * 10 + clean,
-        "reverse-path and header": b"Date: x\r\n" + clean,
-    }
-    for title, message in edge.items():
-        yield Case(title, "edge", message=message)
-        yield Case(title, "edge, foreign reverse-path", mail_from="eve@evil.example", message=message)
-        yield Case(title, "edge, observed", mode="observe", mail_from="<>", message=message)
-    cases = all_cases()
-    yield from cases
-    chance = random.Random(20)
-    for number in range(120):
-        case = chance.choice(cases)
-        octets = bytearray(case.message)
-        for _ in range(chance.randint(1, 3)):
-            piece = chance.choice(
-                [b"\r\n", b"\n", b"\r", b"\0", b":", b" ", b"\r\n.", b"\xff", b"From: x@y.example\r\n", b"@"]
-            )
-            at = chance.randint(0, len(octets))
-            octets[at:at] = piece
-        yield replace(case, title=f"{case.title}, changed {number}", message=bytes(octets) + b"\r\n")
+BULK = (
+    Credential(networks=("127.0.0.2/32",)),
+    Credential(username="acme-bulk", password_hash=HASH, stream="bulk", list="spring"),
+)
+CAMPAIGN = campaign("yes@recipient.example").removesuffix(b".\r\n")
 
 
-async def over_smtp(gateway: Gateway, case: Case) -> tuple[str, str]:
-    """When and what a real session answers, without the reference."""
-    host, _, port = gateway.smtp_addresses[0].rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port), local_addr=("127.0.0.2", 0))
-
-    async def reply(octets: bytes) -> str:
-        writer.write(octets)
-        while (line := await asyncio.wait_for(reader.readline(), 10))[3:4] == b"-":
-            pass
-        return line.decode().strip().partition("; ref ")[0]
-
-    try:
-        await reply(b"")
-        await reply(b"EHLO client.example\r\n")
-        answer = await reply(f"MAIL FROM:<{case.mail_from.strip('<>')}>\r\n".encode())
-        if not answer.startswith("250"):
-            return "MAIL", answer
-        answer = await reply(b"RCPT TO:<bob@recipient.example>\r\n")
-        if not answer.startswith("250"):
-            return "RCPT", answer
-        assert (await reply(b"DATA\r\n")).startswith("354")
-        return "DATA", await reply(stuff(case.message, line_start=True) + b".\r\n")
-    finally:
-        writer.close()
+def ready(installation: Installation) -> None:
+    """Credential acme-bulk, and yes@recipient.example has consented to its list."""
+    installation.apply(acme(credentials=BULK, unsubscribe_hosts=("www.acme.example",)))
+    stores = installation.stores()
+    consents = Consents(stores, Book(), lambda: NOW)
+    told = Told(State.GIVEN, "spring", form_url="https://www.acme.example/signup", ip="203.0.113.7", notice="signup-3")
+    consents.record(acme(), Address.parse("yes@recipient.example"), told, By("token:1", operator=False))
+    stores.close()
 
 
-def holders(case: Case) -> list[Customer]:
-    """The other customers of a case."""
-    held = {holder: [domain for domain, each in case.held if each == holder] for _, holder in case.held if holder}
-    return [Customer(id=each, name=each, domains=tuple(domains)) for each, domains in held.items()]
+def test_bulk_mail_is_told_with_its_list_and_each_recipients_ground(installation: Installation) -> None:
+    ready(installation)
+    arguments = ("--username", "acme-bulk", "--rcpt", "yes@recipient.example")
+    result = check(installation, CAMPAIGN, *arguments)
+    assert result.exit_code == 0, result.output
+    assert "class    bulk (C4): stream bulk\nlist     spring, of party acme\n" in result.stdout
+    assert "unknown" not in result.stdout
+    assert "to       yes@recipient.example: ground express, grade E2, event 1\n" in result.stdout
+    assert "SIG-UNSIGNED  (observe: recorded, not refused)" in result.stdout
+    both = check(installation, CAMPAIGN, *arguments, "--rcpt", "no@recipient.example")
+    # The message goes to the others, and yet the answer is no.
+    assert both.exit_code == 1
+    assert "verdict  accept\n" in both.stdout
+    assert (
+        "to       no@recipient.example: 550 5.7.1 No consent or relationship on file for this bulk mail "
+        "(NO-CONSENT, at RCPT)\n" in both.stdout
+    )
 
 
-async def test_check_says_what_smtp_answers(tmp_path: Path) -> None:
-    network = {"networks": ["127.0.0.2/32"]}
-    # All cases of an hour that stands still write to one mailbox.
-    policy = POLICY.model_copy(update={"limits": LimitsPolicy(exempt_recipients=("recipient.example",))})
-    async with running(tmp_path, customers=[OTHER], policy=policy) as (gateway, _, _):
-        store = gateway.stores.customers
-        for case in messages():
-            others = holders(case)
-            store.apply([case.sender(network), *others], gateway.clock())
-            gateway.changes.load()
-            path = None if case.mail_from == "<>" else Address.parse(case.mail_from)
-            house = gateway.edge.pipeline.house
-            checked = await judge(store.get("acme"), POLICY, path, (BOB,), case.message, house=house)
-            assert (checked.answered, checked.reply) == await over_smtp(gateway, case), (case.file, case.title)
-            # The next case may give these domains to somebody else.
-            store.apply(
-                [other.model_copy(update={"domains": (f"{other.id}.test",)}) for other in others], gateway.clock()
-            )
+def test_bulk_mail_is_told_in_json_too(installation: Installation) -> None:
+    ready(installation)
+    to = ("--rcpt", "yes@recipient.example", "--rcpt", "no@recipient.example")
+    result = check(installation, CAMPAIGN, "--username", "acme-bulk+autumn", *to, "--json")
+    shown = json.loads(result.stdout)
+    assert (result.exit_code, shown["verdict"], shown["answered"]) == (1, "reject", "RCPT")
+    assert shown["class"] == {
+        "class": "C4", "name": "bulk", "basis": "stream bulk", "list": "autumn", "party": "acme", "unknown": None,
+    }  # fmt: skip
+    first, second = shown["recipients"]
+    assert (first["address"], first["at"], first["allowed"]) == ("yes@recipient.example", "RCPT", False)
+    assert (first["code"], second["code"], second["ground"]) == ("SCOPE", "NO-CONSENT", None)
+    assert first["reply"].startswith("550 5.7.1 Permission on file is for another list or sender")
+    assert first["fix"] and first["reasons"]
+    ours = check(installation, CAMPAIGN, "--username", "ACME-bulk", *to[:2], "--json")
+    (allowed,) = json.loads(ours.stdout)["recipients"]
+    assert allowed["ground"] == {"ground": "express", "event": 1, "grade": "E2"}
+    assert (allowed["code"], allowed["reply"], allowed["fix"]) == (None, None, None)
 
 
-async def test_check_says_what_smtp_answers_a_suspended_customer(tmp_path: Path) -> None:
-    async with running(tmp_path, customers=[OTHER]) as (gateway, _, _):
-        store = gateway.stores.customers
-        store.apply([acme()], gateway.clock())
-        store.suspend("acme", "phishing", gateway.clock())
-        gateway.changes.load()
-        case = next(messages())
-        path, house = Address.parse(case.mail_from), gateway.edge.pipeline.house
-        checked = await judge(store.get("acme"), Policy(), path, (BOB,), case.message, house=house)
-        assert (checked.answered, checked.reply) == await over_smtp(gateway, case)
+def test_bulk_mail_for_no_list_and_nobody_says_so(installation: Installation) -> None:
+    ready(installation)
+    message = CAMPAIGN.replace(b"MIME-Version", b"List-Id: <x.other.example>\r\nMIME-Version")
+    result = check(installation, message)
+    assert "class    bulk (C4): declared: List-Id\nlist     none: only grounds for all of" in result.stdout
+    assert "--rcpt says whether a recipient may be written to" in result.stdout
+    assert "LIST-FOREIGN  (reject)" in result.stdout
+
+
+def test_what_is_only_observed_is_told_with_what_would_refuse_it(installation: Installation) -> None:
+    installation.apply(acme(credentials=BULK[1:], unsubscribe_hosts=("www.acme.example",), mode="observe"))
+    result = check(installation, CAMPAIGN, "--rcpt", "no@recipient.example")
+    assert result.exit_code == 0
+    assert "to       no@recipient.example: only observed: would be refused, NO-CONSENT\n" in result.stdout
+    assert "NO-CONSENT  (observe: recorded, not refused)" in result.stdout
+
+
+def test_a_credential_that_is_not_there_is_2_and_those_that_are_are_named(installation: Installation) -> None:
+    ready(installation)
+    file = installation.folder / "message.eml"
+    for name in ("acme-app", "acme-bulk+Not A List", "127.0.0.2/32+spring"):
+        check(installation, CLEAN)
+        result = installation.run("check", file, "--customer", "acme", "--username", name)
+        refused(result, "--username", "has no credential", "127.0.0.2/32, acme-bulk")
+    assert check(installation, CLEAN, "--username", "127.0.0.2/32").exit_code == 0
+
+
+def test_a_registry_that_does_not_answer_is_2(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready(installation)
+
+    def away(*_: object) -> None:
+        raise RegistryDown("registry: no answer")
+
+    monkeypatch.setattr("consent.store.ConsentStore.known", away)
+    check_of = check(installation, CAMPAIGN, "--username", "acme-bulk", "--rcpt", "yes@recipient.example")
+    refused(check_of, "registry did not answer")
