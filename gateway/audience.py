@@ -69,7 +69,6 @@ class Audience:
         return tuple(self._observed.values())
 
     @property
-    @property
     def _observes(self) -> bool:
         """Whether all is only observed: then nothing is refused, nor put off while the registry is away."""
         return "observe" in (self.identity.entry.customer.mode, self.mode)
