@@ -9,6 +9,10 @@ LOCK := build/lock/bin/uv pip compile --quiet --no-config --universal --python-v
 TEST_PACKAGES := postfix libsasl2-modules swaks libnet-ssleay-perl redis-server postgresql chromium \
 	fonts-dejavu-core
 
+# Some machines tell Python to keep no bytecode. Then each process compiles all of our sources anew, which costs more than
+# all else that it does until it answers; what is kept lies in this folder.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A file's tests stay in one worker, so that what a module starts is started once; in the order of the tree, which has
 # the slowest first. Many wait more than they work, so there are more workers than most machines have cores; WORKERS=0
 # runs all in one process.
@@ -87,6 +91,7 @@ clean:  ## remove everything that was made here
 	$(PYTHON) -m venv .venv
 	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q config consent filters gateway
 	@touch $@
 
 .venv/dev: .venv/run requirements-dev.lock

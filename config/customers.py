@@ -293,10 +293,13 @@ class Customer(Frozen):
         return next((credential for credential in self.credentials if credential.name == name), None)
 
     @property
-    def recorded_only(self) -> tuple[str, ...]:
-        """Keys that are set and kept, and that this version does not act on yet."""
-        blank = type(self)(id="x", name="x", domains=("x.example",))
-        return ("bulk",) if self.bulk != blank.bulk else ()
+    def switched_off(self) -> tuple[str, ...]:
+        """Keys of `bulk` that are 0: what they bound is not bounded, which is to be seen."""
+        observed = self.bulk.observed
+        numbers = {"bulk.slow_start": self.bulk.slow_start} | {
+            f"bulk.observed.{name}": getattr(observed, name) for name in type(observed).model_fields
+        }
+        return tuple(name for name, number in numbers.items() if not number)
 
 
 class CustomersFile(Frozen):

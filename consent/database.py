@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text, update
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url, select, text, update
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -25,6 +25,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from consent.keys import Secrets
 from consent.schema import REVISION, changes, meta
 from consent.turn import Turn, TurnTimeout
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 10
 """How long a statement waits for another's lock before the registry counts as down."""
@@ -85,6 +88,17 @@ class Database:
     def file(self) -> Path | None:
         """Of SQLite the file; of PostgreSQL None."""
         return Path(self._url.database or "") if self.is_sqlite else None
+
+    def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
+        """An INSERT that can do otherwise where the row is there already (ON CONFLICT)."""
+        # Imported here, as each of them brings all drivers that it knows.
+        if self.is_sqlite:
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.database import Database, RegistryError
 
@@ -75,7 +74,7 @@ def add(database: Database, connection: Connection, table: Table, row: Mapping[s
 
     One statement: of two transactions that do so at once, one adds and the other is told.
     """
-    build = sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+    build = database.insert(table)
     # Not by the count of rows, which an insert does not have on every driver.
     added = build.on_conflict_do_nothing().returning(table.c.id)
     return connection.execute(added, dict(row)).first() is not None
@@ -83,7 +82,7 @@ def add(database: Database, connection: Connection, table: Table, row: Mapping[s
 
 def write(database: Database, connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Add the row, or put it in place of the one under the same customer and id."""
-    build = sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+    build = database.insert(table)
     changed = {name: build.excluded[name] for name in row if name not in ("customer", "id")}
     connection.execute(build.on_conflict_do_update(index_elements=["customer", "id"], set_=changed), dict(row))
 

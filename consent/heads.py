@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.database import Database
 from consent.schema import heads
@@ -14,7 +13,7 @@ class HeadStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        build = sqlite.insert(heads) if database.is_sqlite else postgresql.insert(heads)
+        build = database.insert(heads)
         self._put = build.on_conflict_do_update(
             index_elements=["process"], set_={"text": build.excluded.text, "written": build.excluded.written}
         )

@@ -37,6 +37,8 @@ MOST_LISTS = 10_000
 """Lists of one customer."""
 MOST_PATTERNS = 20
 """Patterns of reverse-paths of one list."""
+MOST_OF_CUSTOMER = 500
+"""Patterns of all lists of a customer: each of its transactions is compared with them."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 _PATTERN = re.compile(r"[^\s@*A-Z<>]*\*?[^\s@*A-Z<>]*@[a-z0-9.-]+\Z")
@@ -169,6 +171,10 @@ class ListStore:
             known = {row.id: _list(row) for row in rows}
             before = known.pop(wanted.id, None)
             holder = next((each.id for each in known.values() if each.list_id == wanted.list_id), None)
+            if sum(len(each.reverse_paths) for each in (wanted, *known.values())) > MOST_OF_CUSTOMER:
+                raise DocumentError(
+                    f"list {wanted.id!r}: reverse_paths: more than {MOST_OF_CUSTOMER} in all lists of {customer.id!r}"
+                )
             if holder is not None:
                 raise DocumentError(f"list {wanted.id!r}: list_id {wanted.list_id!r} is that of list {holder!r}")
             for other in known.values():

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from consent.database import Database
 from consent.schema import dispatch_marks, dispatches
@@ -120,7 +119,7 @@ class Outbox:
             return {named[row.key] for row in connection.execute(select(dispatch_marks.c.key).where(mine))}
 
     def _mark(self, connection: Connection, customer: str, keys: Sequence[str], now: datetime, until: datetime) -> bool:
-        new = (sqlite if self._database.is_sqlite else postgresql).insert(dispatch_marks)
+        new = self._database.insert(dispatch_marks)
         over = dispatch_marks.c.until <= now
         for position, key in enumerate(keys):
             hashed = hashlib.sha256(key.encode()).hexdigest()
@@ -175,9 +174,11 @@ class Outbox:
     def retry(self, now: datetime, *, number: str | None = None, customer: str | None = None) -> tuple[Dispatch, ...]:
         """Try again, for another three days, what was given up: one dispatch, or those of a customer; which.
 
-        Raises UnknownDispatch for an id that there is not; one that waits or was delivered is left as it is.
+        Raises UnknownDispatch for an id that there is not, or not of the customer where both are named; one that waits
+        or was delivered is left as it is.
         """
-        wanted = dispatches.c.id == number if number is not None else dispatches.c.customer == customer
+        named = {dispatches.c.id: number, dispatches.c.customer: customer}
+        wanted = and_(*(column == value for column, value in named.items() if value is not None))
         with self._database.writing() as connection:
             if number is not None and connection.execute(select(dispatches.c.id).where(wanted)).first() is None:
                 raise UnknownDispatch(f"no dispatch {number!r}")

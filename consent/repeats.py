@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.database import Database
 from consent.schema import repeats
@@ -31,7 +30,7 @@ class RepeatStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        build = sqlite.insert(repeats) if database.is_sqlite else postgresql.insert(repeats)
+        build = database.insert(repeats)
         names = ("reference", "since", "heard", "change")
         self._put = build.on_conflict_do_update(
             index_elements=["customer", "digest"], set_={name: build.excluded[name] for name in names}

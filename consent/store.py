@@ -26,7 +26,6 @@ from consent.keys import Secrets, key_text
 from consent.lookup import Found, Lookup
 from consent.merging import HASHED, Damaged, Merge
 from consent.model import ALL, NOTHING, Event, Known, Reason, Standing, State
-from consent.postgresql_writer import PostgresqlWriter
 from consent.records import (
     Appended,
     Batch,
@@ -74,7 +73,7 @@ class ConsentStore:
         self._sealer = Sealer(secrets)
         self._lookup = Lookup(database)
         self._histories = Histories(database, self._sealer)
-        self._writer: Writer = SqliteWriter(database) if database.is_sqlite else PostgresqlWriter(database)
+        self._writer = _writer(database)
         self._writing = threading.Lock()
         self._chain_key = secrets.chain_key
         self._domains: dict[str, bytes] = {}
@@ -344,3 +343,12 @@ def _blocked_too(standing: Standing, hashed: Standing) -> Standing:
         return standing
     withdrawals, suppressions = standing.withdrawals + hashed.withdrawals, standing.suppressions + hashed.suppressions
     return msgspec.structs.replace(standing, withdrawals=withdrawals, suppressions=suppressions)
+
+
+def _writer(database: Database) -> Writer:
+    if database.is_sqlite:
+        return SqliteWriter(database)
+    # Imported here because its library costs a tenth of a second.
+    from consent.postgresql_writer import PostgresqlWriter
+
+    return PostgresqlWriter(database)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent.address import Address
@@ -58,8 +57,7 @@ class SubjectStore:
         self._connection: Connection | None = None
         self._retry_at: float | None = None
         self._reconnecting: threading.Thread | None = None
-        build = sqlite.insert if database.is_sqlite else postgresql.insert
-        self._kill = build(subjects).values(key=bindparam("subject"), wrapped=None).on_conflict_do_nothing()
+        self._kill = database.insert(subjects).values(key=bindparam("subject"), wrapped=None).on_conflict_do_nothing()
 
     def close(self) -> None:
         """Close its connection. The store can still be used: it connects again."""

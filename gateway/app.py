@@ -42,6 +42,7 @@ from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
+from gateway.limits import Wanted, inward
 from gateway.links import Links
 from gateway.metrics import Metrics, exposition
 from gateway.nexthop import NextHop
@@ -362,14 +363,17 @@ class Gateway:
         if self.supervisor is not None:
             await self.supervisor.refresh()
 
-    async def usage(self, customer: Customer) -> list[Window]:
-        """How a customer's limits stand, in all processes; raises LedgerAway."""
+    async def usage(self, customer: Customer, wanted: Wanted | None = None) -> list[Window]:
+        """How a customer's limits stand, in all processes, and those that are the operator's to see where they are
+        `wanted`; raises LedgerAway."""
+        limits = self.policy.limits
+        more = [] if wanted is None else inward(limits, customer, wanted, self.stores.secrets.address_key)
         if self.supervisor is None:
-            return await windows(self.ledger, self.policy.limits, customer)
+            return await windows(self.ledger, limits, customer, more)
         # It is the workers that count. One that is asked now and then need not hold a connection.
         ledger, _ = self._make_ledger()
         try:
-            return await windows(ledger, self.policy.limits, customer)
+            return await windows(ledger, limits, customer, more)
         finally:
             await ledger.close()
 

@@ -105,8 +105,11 @@ class Audience:
         return any(self._decided(self._of(each, Class.BULK, now), known, now).allowed for each in self._roll.lists)
 
     async def addressed(self, facts: Facts, message: Message, classed: Classed) -> Facts:
-        """The facts with the list and the party that a bulk message is sent for; raises RegistryAway."""
-        if classed.message_class is not Class.BULK:
+        """The facts with the list and the party that the message is sent for, where it needs a ground.
+
+        Raises RegistryAway.
+        """
+        if classed.message_class not in (Class.BULK, Class.CONFIRMATION):
             return facts
         self._roll = roll = await self._registry.roll(facts.customer)
         facts = replace(facts, bulk=classed.bulk, list_ids=roll.list_ids, parties=roll.parties)
@@ -137,8 +140,10 @@ class Audience:
         asked = list(dict.fromkeys(recipients))
         refused: dict[Address, Finding] = {}
         for address, known in zip(asked, await self._registry.known(facts.customer, asked), strict=True):
-            before = self.decisions.get(address)
-            found = self._ruled(address, mailing, known, now, bulk=True, grace=classed.grace)
+            before, about = self.decisions.get(address), mailing
+            if kind is Class.CONFIRMATION and mailing.list is None:
+                about = self._of(_requested(known), kind, now)
+            found = self._ruled(address, about, known, now, bulk=True, grace=classed.grace)
             if found is None and kind is Class.CONFIRMATION:
                 found = await self._counted(address, message, now)
             if found is not None:
@@ -190,6 +195,12 @@ class Audience:
     def record(self, recipients: Sequence[Address]) -> list[Mapping[str, Any] | None]:
         """How each of these recipients was decided about; None where nothing was asked."""
         return [_grounds(self.decisions.get(address)) for address in recipients]
+
+
+def _requested(known: Known) -> str | None:
+    """The list that the person asked for last: a mail that asks to confirm it seldom says which it is."""
+    newest = max(known.own.requests, key=lambda each: each.at, default=None)
+    return None if newest is None else newest.list
 
 
 def _finding(code: str, evidence: str) -> Finding:

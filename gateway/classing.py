@@ -7,6 +7,7 @@ A new cluster of an `auto` credential is paced: so many recipients in ten minute
 next hop has accepted them. Those on their way are held in the ledger, for all nodes, so that a burst reaches no more.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=24)
 """For how long undeclared bulk mail without grounds is put off before it is refused; meanwhile people are told."""
+_SMALL = 4 * 1024
+"""Octets of a message up to which it is read at once for what it is about: some milliseconds; larger in a thread."""
 _SPAN = 600
 """Seconds of the window in which a new cluster is paced."""
 _LABELS = {"transactional": Class.TRANSACTIONAL, "confirmation": Class.CONFIRMATION, "bulk": Class.BULK}
@@ -93,7 +96,8 @@ class Classing:
         if said is not None:
             return Classed(Class.BULK, f"declared: {said}", placed.cluster)
         if stream == "transactional":
-            advertised = promotion(message)
+            small = len(message.raw) <= _SMALL
+            advertised = promotion(message) if small else await asyncio.to_thread(promotion, message)
             if advertised is not None:
                 return Classed(Class.BULK, f"promotional content: {advertised.evidence}", placed.cluster)
             return Classed(Class.TRANSACTIONAL, "stream transactional", placed.cluster)

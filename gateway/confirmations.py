@@ -49,14 +49,12 @@ _WORDS = {
 class AskRefused(Exception):
     """No confirmation mail is sent; the text says why and what to do."""
 
-    def __init__(self, text: str, *, code: str = "", again: datetime | None = None, ours: bool = False) -> None:
+    def __init__(self, text: str, *, code: str = "", again: datetime | None = None) -> None:
         super().__init__(text)
         self.code = code
         """A reason of `consent.refusals`, CONFIRMATION-LIMIT where a cap is reached, or empty."""
         self.again = again
         """When the same is worth another try; None: when something has changed."""
-        self.ours = ours
-        """It is the operator who has to change something."""
 
 
 class Confirmations:
@@ -84,9 +82,7 @@ class Confirmations:
         """
         consents, settings = self._consents, self._settings()
         if not settings.http.public_url:
-            raise AskRefused(
-                "[http] public_url is not set: without it a link leads nowhere; ask the operator", ours=True
-            )
+            raise AskRefused("[http] public_url is not set: without it a link leads nowhere; ask the operator")
         found = consents.lists.get(customer, name)
         decision = self._decided(customer, found, address, suspended=suspended)
         if not decision.allowed or decision.ground is None:

@@ -43,7 +43,8 @@ class Identity:
     method: str
     """"auth", "network", "certificate"; "none" for a stranger (`gateway.visit`)."""
     shown: str | None = field(default=None, repr=False)
-    """Of "auth", the hash that the password fitted."""
+    """Of "auth", the hash that the password fitted; of "network", the peer's address; of "certificate", the certificate
+    as the credential names it."""
     list: str | None = None
     """The list that it has named behind its username at AUTH: `acme-app+spring`."""
 
@@ -171,7 +172,7 @@ class Directory:
 
     def by_certificate(self, fingerprint: str) -> Identity | None:
         """The identity of who has shown a client certificate: SHA-256 of its DER form, in hexadecimal."""
-        return self._identity(self._certificates.get(fingerprint), "certificate")
+        return self._identity(self._certificates.get(fingerprint), "certificate", fingerprint)
 
     def by_address(self, address: str) -> Identity | None:
         """The identity of a peer address by the most specific network that holds it."""
@@ -186,11 +187,12 @@ class Directory:
             if version == peer.version:
                 held = self._networks[version, prefix].get(number >> (bits - prefix) << (bits - prefix))
                 if held:
-                    return self._identity(held, "network")
+                    return self._identity(held, "network", address)
         return None
 
     def renewed(self, identity: Identity, now: datetime) -> Identity | None:
-        """The same identity as it stands now; None when its credential is gone or its password holds no more.
+        """The same identity as it stands now; None when its credential is gone, or what showed it holds no more: its
+        password, network or certificate.
 
         This is what makes a suspension, a lock or a new password act on open sessions: it is asked at every MAIL
         and final dot.
@@ -198,15 +200,23 @@ class Directory:
         entry, found = self._entries.get(identity.entry.customer.id), identity
         if entry is not identity.entry:
             credential = entry.customer.credential(identity.credential.name) if entry else None
-            if entry is None or credential is None:
+            if entry is None or credential is None or not self._still(identity):
                 return None
             found = replace(identity, entry=entry, credential=credential)
         shown = identity.shown or identity.credential.password_hash
         return found if identity.method != "auth" or shown in found.password_hashes(now) else None
 
-    def _identity(self, held: tuple[str, str] | None, method: str) -> Identity | None:
+    def _still(self, identity: Identity) -> bool:
+        """Whether a network or certificate is still its credential's."""
+        if identity.shown is None or identity.method not in ("network", "certificate"):
+            return True
+        by = self.by_address if identity.method == "network" else self.by_certificate
+        found, held = by(identity.shown), (identity.entry.customer.id, identity.credential.name)
+        return found is not None and (found.entry.customer.id, found.credential.name) == held
+
+    def _identity(self, held: tuple[str, str] | None, method: str, shown: str | None = None) -> Identity | None:
         if held is None:
             return None
         entry = self._entries[held[0]]
         credential = entry.customer.credential(held[1])
-        return Identity(entry, credential, method) if credential else None
+        return Identity(entry, credential, method, shown) if credential else None

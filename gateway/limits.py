@@ -75,9 +75,8 @@ class Charges:
         path = sending.reverse_path
         self._limits = _by_measure(_of_sending(policy, sending))
         self._as_sender: dict[str, list[Limit]] = {}
-        if path is not None and policy.sender.names:
-            name = ("customer", self._customer, address_key(path))
-            self._as_sender = _by_measure(_limits("sender", f"one at {path.domain}", name, policy.sender.caps))
+        if path is not None:
+            self._as_sender = _by_measure(_of_sender(policy, self._customer, path, address_key))
         self._each = [Due.of(limit, 1) for limit in self._limits.get("recipients", ())]
         self._each_as_sender = [Due.of(limit, 1) for limit in self._as_sender.get("recipients", ())]
 
@@ -136,17 +135,41 @@ class Charges:
         by_customer = _only(policy.recipient_by_customer, measure)
         by_all = _only(policy.recipient_by_all, measure)
         if by_customer or by_all:
-            name, base = f"one at {address.domain}", ("recipient", self._address_key(address))
-            yield from _limits("recipient_by_customer", name, (*base, customer), by_customer)
-            yield from _limits("recipient_by_all", name, base, by_all, among=customer)
+            yield from _of_recipient(customer, address, self._address_key, by_customer, by_all)
 
     def _to_domain(self, domain: str, measure: str) -> Iterator[Limit]:
-        caps = _only(self._policy.recipient_domain, measure)
-        return _limits("recipient_domain", domain, ("domain", domain), caps, among=self._customer)
+        return _of_domain(self._customer, domain, _only(self._policy.recipient_domain, measure))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of whom else the operator wants to know how the limits stand."""
+
+    source: str = ""
+    """A client's address."""
+    sender: Address | None = None
+    recipient: Address | None = None
+
+
+def inward(
+    policy: LimitsPolicy, customer: Customer, wanted: Wanted, address_key: Callable[[Address], str]
+) -> list[Limit]:
+    """The limits that are the operator's to see: of all that passes, and of a source, sender or recipient of the
+    customer's mail; of a recipient also how much all customers made of it."""
+    found = [*_limits("operator", "this gateway", ("operator", ""), policy.operator.caps)]
+    if wanted.source:
+        found += _of_source(policy, customer.id, wanted.source)
+    if wanted.sender is not None:
+        found += _of_sender(policy, customer.id, wanted.sender, address_key)
+    if wanted.recipient is not None:
+        by_customer, by_all = policy.recipient_by_customer.caps, policy.recipient_by_all.caps
+        found += _of_recipient(customer.id, wanted.recipient, address_key, by_customer, by_all)
+        found += _of_domain(customer.id, wanted.recipient.domain, policy.recipient_domain.caps)
+    return found
 
 
 def standing(policy: LimitsPolicy, customer: Customer) -> list[Limit]:
-    """The limits of a customer that can be shown: its own, its reports', its credentials' and their streams'."""
+    """The limits of a customer that it can be shown: its own, its reports', its credentials' and their streams'."""
     found = [*_limits("customer", customer.id, ("customer", customer.id), customer.limits.over(policy.customer))]
     found += _limits("report", customer.id, ("customer", customer.id), policy.report.caps)
     for stream in dict.fromkeys(credential.stream for credential in customer.credentials):
@@ -169,9 +192,33 @@ def _of_sending(policy: LimitsPolicy, sending: Sending) -> Iterator[Limit]:
     yield from _limits("credential", credential.name, (*base, credential.name), of_credential)
     of_stream: Limits = getattr(policy.stream, credential.stream)
     yield from _limits("stream", credential.stream, (*base, credential.stream), of_stream.caps)
+    yield from _of_source(policy, customer.id, sending.source)
+
+
+def _of_source(policy: LimitsPolicy, customer: str, address: str) -> Iterator[Limit]:
     if policy.source.names:
-        source = address_group(sending.source)
-        yield from _limits("source", source, (*base, source), policy.source.caps)
+        source = address_group(address)
+        yield from _limits("source", source, ("customer", customer, source), policy.source.caps)
+
+
+def _of_sender(
+    policy: LimitsPolicy, customer: str, path: Address, address_key: Callable[[Address], str]
+) -> Iterator[Limit]:
+    if policy.sender.names:
+        base = ("customer", customer, address_key(path))
+        yield from _limits("sender", f"one at {path.domain}", base, policy.sender.caps)
+
+
+def _of_recipient(
+    customer: str, address: Address, address_key: Callable[[Address], str], by_customer: Caps, by_all: Caps
+) -> Iterator[Limit]:
+    name, base = f"one at {address.domain}", ("recipient", address_key(address))
+    yield from _limits("recipient_by_customer", name, (*base, customer), by_customer)
+    yield from _limits("recipient_by_all", name, base, by_all, among=customer)
+
+
+def _of_domain(customer: str, domain: str, caps: Caps) -> Iterator[Limit]:
+    return _limits("recipient_domain", domain, ("domain", domain), caps, among=customer)
 
 
 def _only(limits: Limits, measure: str) -> Caps:

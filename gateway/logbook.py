@@ -1,4 +1,5 @@
-"""The logbook: which refusals by limits stand in the audit, so that who hammers at a limit does not fill it.
+"""The logbook: which refusals by limits, locks and suspensions stand in the audit, so that who hammers at one does not
+fill it.
 
 Of one transaction there is a record of the first refusal of each kind, at once, one at its end of the other recipients
 that were refused for the same, and one of the message where that is refused. Of one customer there are at most MOST
@@ -27,7 +28,7 @@ class _Minute:
 
 
 class Logbook:
-    """What was recorded in this minute, of every customer that has met a limit."""
+    """What was recorded in this minute, of every customer that has met one."""
 
     def __init__(self) -> None:
         self._minutes: dict[str, _Minute] = {}
@@ -47,7 +48,7 @@ class Logbook:
 
 
 class Page:
-    """The refusals by limits of one transaction."""
+    """Such refusals of one transaction."""
 
     def __init__(self, logbook: Logbook, customer: str, reference: str) -> None:
         self._logbook, self._customer, self._own = logbook, customer, reference

@@ -1,6 +1,7 @@
-"""Pacing: who hammers at a limit waits for the refusals, so that answering them costs others nothing.
+"""Pacing: who hammers at a limit, a lock or a suspension waits for the refusals, so that answering them costs others
+nothing.
 
-Each customer is answered RATE refusals by limits a second in each process; one that asks faster waits for its turn, no
+Each customer is answered RATE such refusals a second in each process; one that asks faster waits for its turn, no
 longer than LONGEST. It is a matter of the reply alone: nothing is held meanwhile, and no mail that passes waits.
 """
 

@@ -186,12 +186,13 @@ class Pipeline:
         transaction = Transaction(self, client, current, path, now)
         refused: Finding | None = None
         if current.entry.standing.status == "suspended":
-            refused = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
+            stopped = replies.SUSPENDED.finding(f"suspended since {current.entry.standing.since}")
             if self.desk.open and _declared(path) <= MAX_BYTES:
-                return Visit(self, client, current, path, now, refused)
-        elif current.lock is not None:
-            refused = refusals.of_lock(current.lock)
-        elif (size := _declared(path)) > self.size_limit:
+                return Visit(self, client, current, path, now, stopped)
+            return await transaction.stopped(stopped)
+        if current.lock is not None:
+            return await transaction.stopped(refusals.of_lock(current.lock))
+        if (size := _declared(path)) > self.size_limit:
             refused = replies.SIZE.finding(f"declared {size} octets, limit {self.size_limit}")
         if refused:
             return await transaction.refuse("mail", refusals.verdict(refused))

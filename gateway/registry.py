@@ -47,27 +47,24 @@ class Roll:
     """By id, in lower case as all ids are; those that only a credential names so far among them."""
     parties: Mapping[str, str]
     """From domain -> the party that is meant by it. A domain that none names is the customer's own party's."""
+    list_ids: Mapping[str, str]
+    """List-Id in lower case -> the list's id."""
+    patterns: Sequence[tuple[str, str]]
+    """(pattern of reverse-paths, the list's id), the longest first."""
 
     def list(self, name: str | None) -> MailingList | None:
         """The list of that id; one that nobody has named is as it would be (`consent.lists`)."""
         return None if name is None else self.lists.get(name) or new_list(self.customer, name)
 
-    @property
-    def list_ids(self) -> Mapping[str, str]:
-        """List-Id in lower case -> the list's id."""
-        return {each.list_id.lower(): each.id for each in self.lists.values()}
-
     def by_reverse_path(self, address: Address | None) -> str | None:
         """The list that has registered a pattern which the reverse-path fits; of several the longest pattern's."""
         if address is None:
             return None
-        fits = (
-            (len(pattern), each.id)
-            for each in self.lists.values()
-            for pattern in each.reverse_paths
-            if _fits(pattern, address.canonical)
-        )
-        return max(fits, default=(0, None))[1]
+        return next((name for pattern, name in self.patterns if _fits(pattern, address.canonical)), None)
+
+
+def _longest_first(pattern: tuple[str, str]) -> int:
+    return -len(pattern[0])
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -93,6 +90,7 @@ class Registry:
         self._waiting: list[_Question] = []
         self._under_way: asyncio.Task[None] | None = None
         self._rolls: dict[str, tuple[float, Roll]] = {}
+        self._reading: dict[str, asyncio.Future[Roll]] = {}
         self._away_until: float | None = None
         """Set from when it did not answer until it does; until then nobody asks, and then one at a time."""
         self._alarmed = float("-inf")
@@ -117,8 +115,12 @@ class Registry:
             return held[1]
         self._here()
         until = self._monotonic() + FRESH
-        read = asyncio.get_running_loop().run_in_executor(self._threads, self._read, customer)
-        roll = await self._in_time(read)
+        read = self._reading.get(customer.id)
+        if read is None:
+            read = asyncio.get_running_loop().run_in_executor(self._threads, self._read, customer)
+            self._reading[customer.id] = read
+            read.add_done_callback(partial(self._has_read, customer.id))
+        roll = await self._in_time(asyncio.shield(read))
         if len(self._rolls) >= _ROLLS:
             self._rolls.clear()
         self._rolls[customer.id] = (until, roll)
@@ -140,8 +142,20 @@ class Registry:
             if each.id != customer.id
             for domain in each.domains
         }
-        lists = {each.id: each for each in consents.lists.all(customer)}
-        return Roll(customer, MappingProxyType(lists), MappingProxyType(parties))
+        lists = consents.lists.all(customer)
+        patterns = sorted(((pattern, each.id) for each in lists for pattern in each.reverse_paths), key=_longest_first)
+        return Roll(
+            customer,
+            MappingProxyType({each.id: each for each in lists}),
+            MappingProxyType(parties),
+            MappingProxyType({each.list_id.lower(): each.id for each in lists}),
+            patterns,
+        )
+
+    def _has_read(self, customer: str, read: "asyncio.Future[Roll]") -> None:
+        del self._reading[customer]
+        if not read.cancelled():
+            read.exception()  # whoever waits for it is told; nobody may wait any more
 
     def _here(self) -> None:
         if self._away_until is not None and (self._under_way or self._monotonic() < self._away_until):

@@ -5,7 +5,7 @@ The order of events and why it is so stands at the head of `gateway.pipeline`.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -170,6 +170,10 @@ class Transaction:
             self._pipeline.metrics.decided(verdict)
         return told
 
+    async def stopped(self, found: Finding) -> Reply:
+        """Refuse at MAIL who is suspended or locked."""
+        return await self._limited("mail", found)
+
     async def finish(self, body: Body) -> Closing:
         """The client's final dot has come (hop 2). Never raises: what fails here is 451."""
         if "PRDR" not in self._path.parameters:
@@ -236,7 +240,8 @@ class Transaction:
         change = await self._change(known, message)
         if verdict.refused:
             await self._leave_out(verdict, body, message)
-        change = replace(change, modifications=(*change.modifications, *self._modified(body)))
+        beside = transform.beside(body, self._path, self.repair, readdressed=self._to_desk > 0)
+        change = replace(change, modifications=(*change.modifications, *beside))
         accepted = Reply(250, "2.0.0", f"Accepted; ref {self.reference}")
         self._recording = True
         await pipeline.journal.append(self._decision("data", verdict, accepted, body, message, change))
@@ -278,19 +283,6 @@ class Transaction:
         change = transform.change(message, trace, pipeline.own_names, pair)
         # Last, so that it covers what is sent; before the decision is recorded, which says who signed.
         return await pipeline.signing.sign(known, message, change, now)
-
-    def _modified(self, body: Body) -> Iterator[str]:
-        """What is changed beside the header block."""
-        if self._to_desk:
-            yield "readdressed to the operator's mailbox"
-        if self.repair is not None and self.repair.mended:
-            yield f"made CRLF of {self.repair.mended} bare CR or LF"
-        if body.completed:
-            yield "added CRLF at the end"
-        if self._path.parameters.get("AUTH", "<>") != "<>":
-            # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
-            # named (RFC 4954 section 5, R-038).
-            yield "left out the identity in AUTH= of MAIL"
 
     def _repeated(self, body: Body) -> bool:
         """Whether the next hop has it already."""
@@ -336,8 +328,7 @@ class Transaction:
     async def _forward(self, body: Body, change: transform.Change, deadline: float) -> Closing:
         """Hop 6. The decision is durable; whatever happens now ends in an outcome record."""
         digest = self._digest(body)
-        customer = self._identity.entry.customer.id
-        repeats = self._pipeline.repeats
+        customer, repeats = self._identity.entry.customer.id, self._pipeline.repeats
         first = repeats.find(customer, digest)
         if first:
             return Closing(
@@ -408,8 +399,7 @@ class Transaction:
 
     def _note(self, outcome: str, **more: Any) -> None:
         """The outcome record of an accepting decision; `more` are its other members."""
-        passed = outcome in ("accepted", "repeat")
-        count = len(self.recipients)
+        passed, count = outcome in ("accepted", "repeat"), len(self.recipients)
         self._pipeline.journal.note(
             record.Outcome(
                 self.reference, outcome, accepted=count if passed else 0, refused=0 if passed else count, **more
@@ -431,7 +421,8 @@ class Transaction:
         self, phase: str, found: Finding, address: Address | None = None, body: Body | None = None,
         message: Message = EMPTY,
     ) -> Reply:  # fmt: skip
-        """Record what a limit refuses, as far as the logbook has it; the reply for it, when it is its turn."""
+        """Record what a limit, a lock or a suspension refuses, as far as the logbook has it; the reply for it, in its
+        turn."""
         pipeline = self._pipeline
         pipeline.metrics.decided(refusals.verdict(found))
         reference, entered = self._page.enter(found, address, pipeline.clock())
@@ -440,8 +431,7 @@ class Transaction:
             recipients = None if address is None else (address,)
             decision = self._decision(phase, refusals.verdict(entered), reply, body, message, recipients=recipients)
             reply = await self._recorded(decision, reply)
-        now = asyncio.get_running_loop().time()
-        await asyncio.sleep(pipeline.pacing.wait(self._identity.entry.customer.id, now))
+        await self._turn()
         return reply
 
     async def _barred(self, found: Finding | Reply, address: Address) -> Reply:
@@ -452,6 +442,11 @@ class Transaction:
         self._pipeline.metrics.decided(verdict)
         reply = found.reply.with_reference(self.reference)
         return await self._recorded(self._decision("rcpt", verdict, reply, recipients=(address,)), reply)
+
+    async def _turn(self) -> None:
+        """Wait until it is the customer's turn to be refused."""
+        wait = self._pipeline.pacing.wait(self._identity.entry.customer.id, asyncio.get_running_loop().time())
+        await asyncio.sleep(wait)
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
         return await self._barred(replies.NEXT_HOP.finding(without_local_parts(str(reply))[:300], reply), address)

@@ -6,7 +6,7 @@ change stands in the audit record by the text that is returned here.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -14,6 +14,8 @@ from functools import lru_cache
 
 from filters.message import MBOX_LINE, Field, Message
 from filters.trace import authserv_id, own_id
+from gateway.smtp.body import Body
+from gateway.smtp.wire import LineRepair, Path
 
 REMOVED = ("bcc", "return-path")
 """Fields that never leave: Bcc names hidden recipients, Return-Path is the last MTA's (RFC 5321 section 4.4). Nor does
@@ -107,3 +109,17 @@ def _claims(field: Field, own_names: frozenset[str]) -> bool:
     if field.name != "authentication-results":
         return False
     return authserv_id(field.unfolded) in own_names
+
+
+def beside(body: Body, path: Path, repair: LineRepair | None, *, readdressed: bool) -> Iterator[str]:
+    """What is changed beside the header block, for the record; `readdressed`: to the operator's mailbox."""
+    if readdressed:
+        yield "readdressed to the operator's mailbox"
+    if repair is not None and repair.mended:
+        yield f"made CRLF of {repair.mended} bare CR or LF"
+    if body.completed:
+        yield "added CRLF at the end"
+    if path.parameters.get("AUTH", "<>") != "<>":
+        # Whom the client names as the author it has authenticated is its word alone: to the next hop nobody is
+        # named (RFC 4954 section 5, R-038).
+        yield "left out the identity in AUTH= of MAIL"

@@ -1,5 +1,6 @@
 """Usage: how the limits of a customer stand, and which near-identical mail it sends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 
@@ -7,7 +8,7 @@ from config.customers import Customer
 from config.limits import LimitsPolicy
 from gateway.ledger.clusters import Cluster, Clusters
 from gateway.ledger.model import Ledger
-from gateway.limits import standing
+from gateway.limits import Limit, standing
 
 
 class LedgerAway(Exception):
@@ -19,9 +20,9 @@ class Window:
     """One limit in one window."""
 
     scope: str
-    """`customer`, `report`, `stream` or `credential`."""
+    """In the policy's words, such as `credential`."""
     name: str
-    """Which customer, stream or credential."""
+    """Which one of its scope: never a local-part."""
     measure: str
     window: str
     """`minute`, `hour`, `day` or `30_days`."""
@@ -34,9 +35,9 @@ class Window:
     """Seconds until there is room for one more: 0 is now, None never as long as the cap stands."""
 
 
-async def windows(ledger: Ledger, policy: LimitsPolicy, customer: Customer) -> list[Window]:
-    """The limits of a customer, of its reports, streams and credentials; raises LedgerAway."""
-    limits = standing(policy, customer)
+async def windows(ledger: Ledger, policy: LimitsPolicy, customer: Customer, more: Sequence[Limit] = ()) -> list[Window]:
+    """The limits of a customer, of its reports, streams and credentials, and `more`; raises LedgerAway."""
+    limits = [*standing(policy, customer), *more]
     uses = await ledger.usage(*(limit.charge(1) for limit in limits)) if limits else []
     _check(ledger)
     return [

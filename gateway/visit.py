@@ -19,7 +19,7 @@ from filters.message import Message
 from filters.model import Finding, Outcome, Reply, Verdict
 from gateway import desk
 from gateway.audit import record
-from gateway.audit.errors import JournalError, JournalFull
+from gateway.audit.errors import JournalError
 from gateway.client import Client, Closing
 from gateway.directory import Entry, Identity
 from gateway.leaving import Leaving
@@ -140,17 +140,13 @@ class Visit(Transaction):
     async def _turn_away(self, address: Address | None) -> Reply:
         if not isinstance(self._otherwise, Finding):
             return self._otherwise()
-        if self._refused is None:
-            verdict = Verdict(Outcome.REJECT, (self._otherwise,), self._otherwise)
-            reply = self._otherwise.reply.with_reference(self.reference)
-            recipients = () if address is None else (address,)
-            try:
-                await self._pipeline.journal.append(self._decision("rcpt", verdict, reply, recipients=recipients))
-            except JournalFull:
-                return replies.AUDIT_FULL
-            self._pipeline.metrics.decided(verdict)
+        if self._refused is not None:
+            await self._turn()
+            return self._refused
+        reply = await self._limited("rcpt", self._otherwise, address)
+        if reply is not replies.AUDIT_FULL:
             self._refused = reply
-        return self._refused
+        return reply
 
     async def _refused_by_next_hop(self, reply: Reply, address: Address) -> Reply:
         """The mailbox is the operator's own: that the next hop does not take it is our fault."""

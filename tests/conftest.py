@@ -1,7 +1,17 @@
 """What holds for all tests."""
 
+import os
+import sys
+
 from hypothesis import settings
 
 # The machine may be slow; a property is not about time.
 settings.register_profile("postern", deadline=None)
-settings.load_profile("postern")
+# Those that say themselves how many examples they need keep them.
+settings.register_profile("postern-ci", deadline=None, max_examples=40)
+settings.load_profile("postern-ci" if os.environ.get("CI") else "postern")
+
+# Hundreds of processes are started here. One that keeps no bytecode, as some machines ask for, compiles all of our
+# sources anew: two thirds of the work of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False

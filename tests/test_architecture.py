@@ -18,6 +18,7 @@ PURE = (
     "consent/decide.py",
     "consent/refusals.py",
     "consent/unsubscribe_words.py",
+    "consent/confirmation_words.py",
     "config/policy.py",
     "config/limits.py",
     "config/customers.py",

@@ -96,9 +96,9 @@ def apply(file: Path, settings: Settings, as_json: bool) -> None:
         if customer.unsubscribe == "insert" and not (customer.unsubscribe_alias or settings.http.public_url):
             why = "its bulk mail gets 451 until [http] public_url is set"
             click.echo(f"postern: customer {customer.id!r}: unsubscribe = 'insert' needs a URL: {why}", err=True)
-        if customer.recorded_only:
-            keys = ", ".join(customer.recorded_only)
-            click.echo(f"postern: customer {customer.id!r}: recorded, but not acted on yet: {keys}", err=True)
+        if customer.switched_off:
+            keys = ", ".join(customer.switched_off)
+            click.echo(f"postern: customer {customer.id!r}: 0 switches off: {keys}", err=True)
 
 
 @command.command("list")

@@ -18,14 +18,17 @@ from tabulate import tabulate
 import config
 from config.customers import load_customers
 from config.settings import load_settings
-from filters import RULES
+from consent.address import Address
+from consent.model import State
 from gateway.app import Gateway
 from gateway.audit.search import Query
 from gateway.cli.context import checked_policy, fail, plainly, utc_now
 from gateway.cli.serve import run
+from gateway.consents import By
 from gateway.smtp.replies import REFUSALS
 from gateway.smtp.sink import Sink
 from gateway.stores import Stores
+from gateway.told import Told
 
 PASSWORD = "demo-password"  # noqa: S105 - of a demonstration on loopback
 LIMIT = 1024 * 1024
@@ -45,7 +48,18 @@ class Try:
     """(host, port) -> the reply that decided."""
 
 
-def _submit(text: str, *, user: str = "acme-app", sender: str = "ann@acme.example") -> Callable[[str, int], str]:
+_NEWS = (
+    "From: Acme <news@news.acme.example>\r\nTo: bob@recipient.example\r\nSubject: Spring offers\r\n"
+    "List-Unsubscribe: <https://www.acme.example/unsubscribe?t=1>\r\n"
+    "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\n"
+    "Spring is here, and so are our offers.\r\n\r\nAcme Ltd, 1 High Street, Exampletown\r\n"
+    "Unsubscribe: https://www.acme.example/unsubscribe?t=1\r\n"
+)
+
+
+def _submit(
+    text: str, *, user: str = "acme-app", sender: str = "ann@acme.example", to: str = "bob@recipient.example"
+) -> Callable[[str, int], str]:
     def send(host: str, port: int) -> str:
         with smtplib.SMTP(host, port, local_hostname="client.acme.example", timeout=30) as client:
             client.ehlo()
@@ -53,7 +67,7 @@ def _submit(text: str, *, user: str = "acme-app", sender: str = "ann@acme.exampl
                 client.login(user, PASSWORD)
             code, reply = client.mail(sender, [f"size={len(text)}"])
             if code == 250:
-                code, reply = client.rcpt("bob@recipient.example")
+                code, reply = client.rcpt(to)
             if code == 250:
                 code, reply = client.data(text)
             return f"{code} {reply.decode()}"
@@ -91,6 +105,17 @@ TRIES = (
         "CUSTOMER-SUSPENDED",
         _submit(_CLEAN.replace("acme", "stopped"), user="stopped-app", sender="ann@stopped.example"),
     ),
+    Try("bulk, consent on file", "", _submit(_NEWS, user="acme-news", sender="news@news.acme.example")),
+    Try(
+        "bulk, no consent",
+        "NO-CONSENT",
+        _submit(_NEWS, user="acme-news", sender="news@news.acme.example", to="eve@recipient.example"),
+    ),
+    Try(
+        "bulk, no way to leave",
+        "CONTENT-UNSUB",
+        _submit(_CLEAN, user="acme-news", sender="ann@acme.example"),
+    ),
 )
 
 
@@ -122,6 +147,7 @@ async def _demo(folder: Path, once: bool) -> None:
     _prepare(Stores.open(settings))
     gateway = Gateway(settings, policy, utc_now)
     await gateway.start()
+    await asyncio.to_thread(_consents, gateway)
     host, _, port = gateway.smtp_addresses[0].rpartition(":")
     try:
         replies = [await asyncio.to_thread(_sent, each, host, int(port)) for each in TRIES]
@@ -187,6 +213,16 @@ def _prepare(stores: Stores) -> None:
     stores.database.close()
 
 
+def _consents(gateway: Gateway) -> None:
+    """Bob has ticked the box of the demonstration's newsletter."""
+    entry = gateway.directory.get("acme")
+    assert entry is not None
+    page = "https://www.acme.example/signup"
+    told = Told(State.GIVEN, "news", form_url=page, ip="203.0.113.7", notice="signup-1")
+    bob = Address.parse("bob@recipient.example")
+    gateway.consents.record(entry.customer, bob, told, By("demo", operator=False))
+
+
 def _port(wanted: int) -> int:
     """The usual port, or a free one where something else has it."""
     with socket.socket() as probe:
@@ -201,16 +237,14 @@ def _port(wanted: int) -> int:
 
 def _row(gateway: Gateway, each: Try, reply: str) -> tuple[str, str, str, str]:
     """What the audit says of it, by the reference in the reply; a stranger's refusal carries none."""
-    clauses = {rule.code: rule.clause for rule in RULES} | {refusal.code: refusal.clause for refusal in REFUSALS}
     _, mark, rest = reply.partition("ref ")
     if mark:
-        reference = rest.split(";")[0].strip()
-        found = list(gateway.evidence.search(Query(reference=reference)))
+        found = list(gateway.evidence.search(Query(reference=rest.split(";")[0].strip())))
         findings = [finding for record in found for finding in record.get("findings", ())]
-        code = findings[0]["code"] if findings else "-"
-    else:
-        code = next((refusal.code for refusal in REFUSALS if str(refusal.reply) == reply), "?")
-    return each.title, reply, code, clauses.get(code, "-")
+        decided = ((each["code"], each["clause"]) for each in findings if each["action"] != "observe")
+        return each.title, reply, *next(decided, ("-", "-"))
+    known = ((refusal.code, refusal.clause) for refusal in REFUSALS if str(refusal.reply) == reply)
+    return each.title, reply, *next(known, ("?", "-"))
 
 
 def _report(gateway: Gateway, folder: Path, settings_file: Path, host: str, port: int) -> None:

@@ -1,10 +1,10 @@
 """Asking the gateway that runs, over HTTP: for what is in its memory alone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TextIO, TypeVar
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 import click
@@ -29,8 +29,10 @@ def token_file_option(function: Callable[P, R]) -> Callable[P, R]:
     )(function)
 
 
-def of_gateway(settings: Settings, customer: str, noun: str, token_file: TextIO | None) -> list[dict[str, Any]]:
-    """The rows that the gateway of these settings has of one customer, such as its `limits`.
+def of_gateway(
+    settings: Settings, customer: str, noun: str, token_file: TextIO | None, asked: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The rows that the gateway of these settings has of one customer, such as its `limits`; `asked` is the query.
 
     What is wrong ends the command: status 1 where the gateway knows no such customer, else 2.
     """
@@ -47,7 +49,9 @@ def of_gateway(settings: Settings, customer: str, noun: str, token_file: TextIO 
     try:
         # It is here or near: a proxy of the environment must not see the token.
         direct = build_opener(ProxyHandler({}))
-        with direct.open(Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=_SECONDS) as answer:
+        # What is said of it holds no address.
+        request = Request(f"{url}?{urlencode(asked or {})}", headers={"Authorization": f"Bearer {token}"})  # noqa: S310
+        with direct.open(request, timeout=_SECONDS) as answer:
             rows: list[dict[str, Any]] = json.loads(answer.read(_MOST))[noun]
             return rows
     except HTTPError as error:

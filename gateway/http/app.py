@@ -30,6 +30,7 @@ from gateway.http import (
     relationships,
     suppressions,
     usage,
+    webhooks,
 )
 from gateway.http.context import Context
 from gateway.http.limits import BodyLimit
@@ -62,6 +63,7 @@ _SECTIONS = (
     ("credentials", "Who may send for a customer: made, locked, given another password."),
     ("exemptions", "Rules that only observe one customer for a while."),
     ("domains", "Which domains a customer may use, and how that was shown."),
+    ("webhooks", "What customers are told of their mail, and what could not be told."),
     ("audit", "What was decided and done."),
     ("health", "For balancers and Prometheus."),
 )
@@ -93,7 +95,7 @@ def make_app(gateway: "Gateway", pool: Pool, monotonic: Callable[[], float]) -> 
     # Before the paths that take an address, which may hold a slash.
     nouns = (
         imports, exports, checks, links, consent, confirmations, relationships, suppressions, lists, notices, parties,
-        dkim, usage, audit,
+        dkim, usage, audit, webhooks,
     )  # fmt: skip
     for noun in nouns:
         noun.routes(app, context)

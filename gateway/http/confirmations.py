@@ -3,7 +3,7 @@
 import math
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,11 +61,16 @@ class ConfirmationShown(BaseModel):
         )
 
 
+_WAITS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "One for the same request still waits.", "model": ConfirmationShown}
+}
+
+
 def routes(app: FastAPI, context: Context) -> None:
     """Add asking, and seeing what became of it."""
     writing, gateway = context.router("confirmations", WRITERS), context.gateway
 
-    @writing.post("/confirmations", status_code=201, responses=answers(HTTPStatus.CONFLICT))
+    @writing.post("/confirmations", status_code=201, responses=_WAITS | answers(HTTPStatus.CONFLICT))
     async def add_confirmation(
         body: Wanted,
         response: Response,
@@ -108,8 +113,6 @@ def routes(app: FastAPI, context: Context) -> None:
 
 
 def _problem(refused: AskRefused, now: datetime) -> Problem:
-    if refused.ours:
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(refused))
     if refused.code != "CONFIRMATION-LIMIT":
         return Problem(HTTPStatus.CONFLICT, str(refused))
     wait = {}

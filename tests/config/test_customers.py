@@ -61,12 +61,18 @@ def test_the_design_s_example_is_taken_whole(tmp_path: Path) -> None:
     assert acme.limits == Limits(recipients_per_hour=5000)
     assert acme.bulk == Bulk()
     assert acme.actions == {"HDR-DATE": Action.OBSERVE}
-    assert acme.recorded_only == ()
+    assert acme.switched_off == ()
+
+
+def test_what_is_switched_off_is_named(tmp_path: Path) -> None:
+    off = "[customers.bulk]\nslow_start = 0\nobserved = { day = 50, month = 0 }\n"
+    (acme,) = load(tmp_path, SMALL + off)
+    assert acme.switched_off == ("bulk.slow_start", "bulk.observed.month")
 
 
 def test_little_needs_to_be_said(tmp_path: Path) -> None:
     (acme,) = load(tmp_path, SMALL)
-    assert acme.recorded_only == ()
+    assert acme.switched_off == ()
     assert acme.mode == "enforce"
     assert Standing().status == "active"
 

@@ -127,7 +127,7 @@ def _ask(
     customer: str,
     gate: "multiprocessing.synchronize.Barrier",
     out: "multiprocessing.Queue[int]",
-) -> None:  # type: ignore[name-defined]
+) -> None:
     database = Database(url)
     store = ConfirmationStore(database, Secrets.load_or_create(folder / "secrets.toml"))
     gate.wait()

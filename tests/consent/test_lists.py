@@ -144,3 +144,21 @@ def test_a_list_cannot_be_made_wrong(changes: dict[str, Any], message: str) -> N
         return
     with pytest.raises(DocumentError, match=message):
         replace(new_list(ACME, "spring"), **changes)
+
+
+def test_reverse_paths_are_one_lists_and_bounded(store: ListStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put(ACME, replace(new_list(ACME, "spring"), reverse_paths=("spring-*@acme.example", "s@acme.example")))
+    assert store.get(ACME, "spring").reverse_paths == ("spring-*@acme.example", "s@acme.example")
+    with pytest.raises(DocumentError, match=r"'s@acme\.example' is that of list 'spring'"):
+        store.put(ACME, replace(new_list(ACME, "autumn"), reverse_paths=("s@acme.example",)))
+    monkeypatch.setattr(lists, "MOST_OF_CUSTOMER", 2)
+    with pytest.raises(DocumentError, match="more than 2 in all lists of 'acme'"):
+        store.put(ACME, replace(new_list(ACME, "autumn"), reverse_paths=("a@acme.example",)))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "*", "A@acme.example", "a*b*@acme.example", "a@*.example", "a b@acme.example", "a@b@acme.example"]
+)
+def test_a_pattern_has_one_star_at_most_before_the_at(pattern: str) -> None:
+    with pytest.raises(DocumentError, match=r"must be a lower-case mailbox with one '\*' at most"):
+        replace(new_list(ACME, "spring"), reverse_paths=(pattern,))

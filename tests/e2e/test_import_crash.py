@@ -15,7 +15,8 @@ pytest_plugins = ("tests.rig.contracts",)
 
 ROOT = Path(__file__).parents[2]
 KILLS = 10
-PEOPLE = 10_000
+PEOPLE = int(os.environ.get("PEOPLE", "2500"))
+"""The kills come at ten points of an import of whatever length; PEOPLE=10000 is the long form."""
 BLOCK = 40
 
 

@@ -100,6 +100,25 @@ def test_an_identity_ends_with_its_password_or_credential(credential: dict[str, 
     assert made.renewed(before, NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("changed", "goes_on"),
+    [
+        ({"networks": ["192.0.2.0/24"], "certificates": ["ab" * 32]}, (True, True)),
+        ({"networks": ["192.0.2.1/32"], "certificates": ["ab" * 32, "cd" * 32]}, (True, True)),
+        ({"networks": ["192.0.2.128/25"], "certificates": ["cd" * 32]}, (False, False)),
+        ({"certificates": ["ab" * 32]}, (False, True)),
+        ({"networks": ["192.0.2.0/24"]}, (True, False)),
+        ({}, (False, False)),
+    ],
+)
+def test_an_identity_ends_with_its_network_or_certificate(changed: dict[str, Any], goes_on: tuple[bool, bool]) -> None:
+    one = {"username": "app", "password_hash": HASH, "networks": ["192.0.2.0/24"], "certificates": ["ab" * 32]}
+    made = directory(stored("acme", one))
+    found = made.by_address("192.0.2.1"), made.by_certificate("ab" * 32)
+    made.update([stored("acme", {"username": "app", "password_hash": HASH, **changed}), stored("other")])
+    assert tuple(each is not None and made.renewed(each, NOW) is not None for each in found) == goes_on
+
+
 def test_who_showed_the_old_password_is_who_it_was_until_the_overlap_is_over() -> None:
     until = NOW + timedelta(days=7)
     one = stored("acme", {"username": "app", "password_hash": HASH})

@@ -97,7 +97,8 @@ async def test_what_the_next_hop_makes_of_it(tmp_path: Path, moment: str, act: A
     async with limited(tmp_path) as (gateway, hop, talk):
         hop.on(moment, act)
         await talk.up_to_data()
-        assert (await talk.ask(CLEAN)).startswith(code)
+        reply = await talk.ask(CLEAN)
+        assert reply.startswith(code), reply
         assert await used(gateway) == (ONE if counts else NOTHING)
 
 

@@ -12,15 +12,18 @@ import pytest
 
 from config.policy import Action, Policy
 from config.signals import PAST_DAYS, SignalsPolicy
+from consent.address import Address
 from consent.credentials import Which
 from consent.database import RegistryError
 from consent.exemptions import ExemptionStore
+from consent.model import micros
 from filters.signals import CODES
 from gateway.app import Gateway
 from gateway.audit.search import Query
 from gateway.ledger.activity import DAY, Kind, Passage, Watch
 from gateway.ledger.redis import RedisLedger
 from gateway.signals import network_of
+from tests.rig.consents import entry, given
 from tests.rig.gateway import CUSTOMERS, HASH, Clock, decisions, running
 from tests.rig.redis import RedisServer
 from tests.rig.redis import running as redis
@@ -36,7 +39,8 @@ BULK: list[dict[str, Any]] = [
         "id": "news",
         "name": "News Ltd",
         "domains": ["news.example"],
-        "credentials": [{"username": "news-app", "password_hash": HASH, "stream": "bulk"}],
+        "credentials": [{"username": "news-app", "password_hash": HASH, "stream": "bulk", "list": "issues"}],
+        "actions": {"CONTENT-UNSUB": "observe"},
     },
 ]
 
@@ -196,6 +200,12 @@ async def test_honest_days_are_no_signals(tmp_path: Path) -> None:
         news = {"user": "news-app", "sender": "list@news.example"}
         await live(gateway, clock)
         await live(gateway, clock, "news-app", "news")
+        readers = [Address.parse(f"r{number}@d{issue}.example") for issue in range(6) for number in range(100)]
+        consented = [
+            entry(each, given(recorded=micros(clock()), at=micros(clock()), party="news", list="issues"))
+            for each in readers
+        ]
+        await asyncio.to_thread(gateway.stores.consents.append, "news", consented)
         for issue in range(6):  # newsletter day
             reply = await send(gateway, text="Issue 12", domain=f"d{issue}.example", to=100, **news)
             assert reply.startswith("250 ")

@@ -133,8 +133,8 @@ async def test_any_exception_of_ours_is_451(up: tuple[Gateway, Smtpd, Talk], mon
 
 
 async def test_a_decision_that_takes_too_long_is_451(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(tmp_path, settings={"limits": {"decision_timeout": 0.1}}) as (gateway, hop, _):
-        talk = await Talk.to(gateway.smtp_addresses[0])
+    async with running(tmp_path) as (gateway, hop, _):
+        talk, pipeline = await Talk.to(gateway.smtp_addresses[0]), gateway.edge.pipeline
         await talk.login()
 
         async def never(record: object) -> int:
@@ -143,6 +143,8 @@ async def test_a_decision_that_takes_too_long_is_451(tmp_path: Path, monkeypatch
 
         with monkeypatch.context() as patch:
             patch.setattr(gateway.journal, "append", never)
+            # For this message only: the next is not to be late because the machine is busy.
+            patch.setattr(pipeline, "limits", pipeline.limits.model_copy(update={"decision_timeout": 0.1}))
             assert (await send(talk)).startswith("451 4.4.1 ")
         assert (await send(talk)).startswith("250 ")
         talk.writer.close()

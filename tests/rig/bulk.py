@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from consent.address import Address
-from consent.model import Reason, State
+from consent.model import Kind, Reason, State
 from gateway.app import Gateway
-from gateway.consents import By
+from gateway.consents import By, Dealing
 from gateway.told import Told
 from tests.rig.gateway import CUSTOMERS, HASH
 
@@ -54,6 +54,20 @@ async def withdraws(
 ) -> None:
     """These people want no more of the list; of nothing, without one."""
     await _each(gateway, addresses, Told(State.WITHDRAWN, name, reason=reason))
+
+
+async def requests(gateway: Gateway, *addresses: str, name: str = "spring") -> None:
+    """These people have asked for the list just now, and have not confirmed yet."""
+    await _each(gateway, addresses, Told(State.REQUESTED, name, form_url="https://www.acme.example/signup"))
+
+
+async def relates(gateway: Gateway, *addresses: str) -> None:
+    """These people have bought something of acme."""
+    entry = gateway.directory.get("acme")
+    assert entry is not None
+    for number, address in enumerate(addresses):
+        dealing = Dealing(Kind.PURCHASE, gateway.clock().date(), reference=f"invoice {number}")
+        await asyncio.to_thread(gateway.consents.relate, entry.customer, Address.parse(address), dealing, PEOPLE)
 
 
 async def _each(gateway: Gateway, addresses: Iterable[str], told: Told) -> None:

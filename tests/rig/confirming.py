@@ -73,7 +73,7 @@ def path_in(message: EmailMessage) -> str:
     """The path of the one link in it."""
     (link,) = re.findall(r"https?://\S+", message.get_content())
     assert link.startswith(f"{PUBLIC_URL}/c/")
-    return link.removeprefix(PUBLIC_URL)
+    return str(link).removeprefix(PUBLIC_URL)
 
 
 async def mailed(api: Api, **changes: Any) -> str:

@@ -1,7 +1,7 @@
 """A gateway as its operator runs it: `postern serve` in a process of its own, driven by its commands and by HTTP.
 
-Everything goes through the console script beside the interpreter, a postern.toml and a customers file; nothing of the
-gateway is imported. Its folder holds all it has, with relative paths only, so that a copy of the folder is a copy of
+Everything goes through the console script beside the interpreter (`tests.rig.commands` stands for it where it does not
+serve), a postern.toml and a customers file; nothing of the gateway is imported. Its folder holds all it has, with relative paths only, so that a copy of the folder is a copy of
 the installation.
 """
 
@@ -24,6 +24,7 @@ from typing import Any, Self
 
 import tomlkit
 
+from tests.rig.commands import SERVING, Commands
 from tests.rig.processes import Process, RigError, free_port, wait_until
 
 POSTERN = Path(sys.executable).with_name("postern")
@@ -122,7 +123,9 @@ class Postern:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """One of its commands, in its folder, whatever its status."""
-        return subprocess.run([POSTERN, *arguments], capture_output=True, text=True, timeout=60, cwd=self.folder)
+        if arguments[0] in SERVING:
+            return subprocess.run([POSTERN, *arguments], capture_output=True, text=True, timeout=60, cwd=self.folder)
+        return _commands().run(arguments, self.folder, timeout=60)
 
     def command(self, *arguments: str) -> str:
         """One of its commands; its standard output. Raises RigError when it fails."""
@@ -188,6 +191,14 @@ class Postern:
     ) -> None:
         with contextlib.suppress(RigError):  # never started
             self.process.stop()
+
+
+@functools.cache
+def _commands() -> Commands:
+    """One for the whole run."""
+    commands = Commands()
+    atexit.register(commands.close)
+    return commands
 
 
 @functools.cache

@@ -23,10 +23,21 @@ def _many(name: bytes, unit: bytes, size: int) -> bytes:
     return field * max(1, size // len(field))
 
 
+_PARSED = (b"From", b"Sender", b"Resent-From", b"Resent-Sender", b"Return-Path")
+
+
 def _small(value: bytes) -> bytes:
     """All fields that are parsed as addresses, each with the same short value."""
-    names = (b"From", b"Sender", b"Resent-From", b"Resent-Sender", b"Return-Path")
-    return b"".join(name + b": " + value + b"\r\n" for name in names)
+    return b"".join(name + b": " + value + b"\r\n" for name in _PARSED)
+
+
+def _different() -> bytes:
+    """The same, no two mailboxes of which have one domain."""
+    letters, fields = "àáâãäåæçèéêëìíîïñòóôõöùúûüý", []
+    for at, name in enumerate(_PARSED):
+        domains = (letters[each % 26] + letters[3 * at + each // 26] for each in range(64))
+        fields.append(name + b": " + "".join(f"a@{domain}.example," for domain in domains).encode() + b"<a@b.example>")
+    return b"\r\n".join([*fields, b""])
 
 
 SHAPES: dict[str, Callable[[int], bytes]] = {
@@ -193,6 +204,7 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "address fields, mailboxes": lambda n: _small(b"a@b.example," * 80 + b"<a@b.example>"),
     "address fields, quoted local-parts": lambda n: _small(b'"a"@b.example,' * 70 + b"<a@b.example>"),
     "address fields, international": lambda n: _small("a@ü.example,".encode() * 75 + b"<a@b.example>"),
+    "address fields, international, all different": lambda n: _different(),
     "address fields, dots": lambda n: _small(b"a." * 490 + b"<a@b.example>"),
     "address fields, words": lambda n: _small(b"=?a?q?a?= " * 95 + b"<a@b.example>,x"),
     "Reply-To, marks, many fields": lambda n: _FROM + _many(b"Reply-To", "\u0301\u0327".encode(), n),

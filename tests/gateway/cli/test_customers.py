@@ -86,12 +86,12 @@ def test_a_file_that_is_not_there_is_status_2(desk: Desk) -> None:
     assert "nowhere.toml: cannot be read: No such file or directory" in result.stderr
 
 
-def test_keys_that_are_only_recorded_are_said_to_be(desk: Desk) -> None:
+def test_what_is_switched_off_is_said_to_be(desk: Desk) -> None:
     path = Path(desk.customers)
-    path.write_text(path.read_text().replace('name = "Brand"', 'name = "Brand"\nbulk = { slow_start = 5 }'))
+    path.write_text(path.read_text().replace('name = "Brand"', 'name = "Brand"\nbulk = { slow_start = 0 }'))
     result = desk.run("customers", "apply", desk.customers)
     assert result.exit_code == 0
-    assert result.stderr == "postern: customer 'brand': recorded, but not acted on yet: bulk\n"
+    assert result.stderr == "postern: customer 'brand': 0 switches off: bulk.slow_start\n"
 
 
 def test_links_that_cannot_be_made_are_said_to_be_missing(desk: Desk) -> None:

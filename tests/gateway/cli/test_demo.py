@@ -22,6 +22,9 @@ EXPECTED = [
     ("bare LF (smuggling)", "554 5.6.0", "BARE-LF", "MOD-2.5b"),
     ("oversize", "552 5.3.4", "SIZE", "MOD-2.6"),
     ("suspended customer", "550 5.7.1", "CUSTOMER-SUSPENDED", "MOD-8"),
+    ("bulk, consent on file", "250 2.0.0", "-", "-"),
+    ("bulk, no consent", "550 5.7.1", "NO-CONSENT", "MOD-2.1h"),
+    ("bulk, no way to leave", "550 5.7.0", "CONTENT-UNSUB", "MOD-2.1j"),
 ]
 
 
@@ -53,7 +56,7 @@ def test_it_shows_what_it_should_twice_and_beside_others(tmp_path: Path) -> None
         for turn in (1, 2):
             text = once(tmp_path / "demo")
             assert rows(text) == EXPECTED
-            assert f"forwarded  {turn} file(s) in {tmp_path}/demo/sink" in text
+            assert f"forwarded  {2 * turn} file(s) in {tmp_path}/demo/sink" in text
             assert "chain intact" in text
             assert "--server 127.0.0.1:2525 " not in text
     (search,) = (line.strip() for line in text.splitlines() if "audit search" in line)

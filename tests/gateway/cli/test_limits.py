@@ -70,6 +70,11 @@ async def test_the_figures_of_a_running_gateway(tmp_path: Path) -> None:
         table = (await asyncio.to_thread(show, token)).stdout
         assert table.split()[:9] == ["scope", "name", "measure", "window", "cap", "used", "room", "reset", "hard"]
         assert "report" in table
+        of_bob = await asyncio.to_thread(show, token, "--recipient", "bob@recipient.example", "--source", "127.0.0.1")
+        assert "recipient_by_all" in of_bob.stdout and "bob" not in of_bob.stdout
+        for wrong_option in (("--source", "here"), ("--sender", "here")):
+            refused = await asyncio.to_thread(show, token, *wrong_option)
+            assert refused.exit_code in (1, 2) and refused.stderr
         wrong = await asyncio.to_thread(show, "postern_wrong")
         assert wrong.exit_code == 2
         assert "401: send 'Authorization" in wrong.stderr

@@ -94,7 +94,7 @@ class Api:
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
     """The customers are those of tests/rig/gateway.py; tokens: admin, auditor, own (of acme), other, revoked, wrong."""
     async with running(tmp_path) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             found = Api(gateway, hop, client)
             make, now = gateway.stores.tokens.create, gateway.clock()
             roles = {"admin": None, "auditor": None, "own": "acme", "other": "nets", "revoked": None}
@@ -113,7 +113,7 @@ async def public(tmp_path: Path) -> AsyncIterator[Api]:
     """A gateway whose public listener is its own; the client's relative paths go there, `ask` to the API."""
     settings = {"http": {"address": "127.0.0.1:0", "public_address": "127.0.0.1:0"}}
     async with running(tmp_path, settings=settings, customers=SHOWN) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_addresses[1]}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_addresses[1]}", timeout=300) as client:
             found = Api(gateway, hop, client)
             _, token = gateway.stores.tokens.create("admin", None, gateway.clock())
             found.tokens["own"] = token

@@ -271,7 +271,7 @@ async def test_on_one_listener_it_is_served_beside_the_api(tmp_path: Path) -> No
         path = await mailed(found)
     url = {"address": "127.0.0.1:0", "public_url": "https://lists.gw.example"}
     async with running(tmp_path, settings={"http": url}) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             assert "Do you want" in is_ours(await client.get(path), 200).text
 
 

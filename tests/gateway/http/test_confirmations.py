@@ -159,11 +159,11 @@ async def test_a_bomb_of_fifty_forms_gives_two_mails(tmp_path: Path) -> None:
         for number in range(50)
     ]
     async with confirming(tmp_path, customers=[*SHOWN, *forms]) as api:
-        codes = []
+        answers = []
         for number in range(50):
             await requested(api, "admin", f"form-{number}")
-            answer = await asked(api, "admin", f"form-{number}")
-            codes.append(answer.status_code)
+            answers.append(await asked(api, "admin", f"form-{number}"))
+        codes, answer = [each.status_code for each in answers], answers[-1]
         assert (codes.count(201), codes.count(429)) == (2, 48)
         assert "by all senders together" in str(is_problem(answer, 429)["detail"])
         assert int(answer.headers["retry-after"]) == 7 * 86_400
@@ -176,11 +176,11 @@ async def test_a_bomb_of_fifty_forms_gives_two_mails(tmp_path: Path) -> None:
 
 async def test_a_customer_has_so_many_in_an_hour(tmp_path: Path) -> None:
     async with confirming(tmp_path, settings={"limits": {"confirmations_per_hour": 2}}) as api:
-        codes = []
+        answers = []
         for number in range(3):
             await requested(api, address=f"reader-{number}@recipient.example")
-            answer = await asked(api, address=f"reader-{number}@recipient.example")
-            codes.append(answer.status_code)
+            answers.append(await asked(api, address=f"reader-{number}@recipient.example"))
+        codes, answer = [each.status_code for each in answers], answers[-1]
         assert codes == [201, 201, 429]
         assert "confirmations_per_hour" in str(is_problem(answer, 429)["detail"])
         assert answer.headers["retry-after"] == "3600"
@@ -189,7 +189,7 @@ async def test_a_customer_has_so_many_in_an_hour(tmp_path: Path) -> None:
 async def test_without_an_address_of_its_own_on_the_web_nothing_is_sent(tmp_path: Path) -> None:
     async with confirming(tmp_path, http={"public_url": ""}) as api:
         await requested(api)
-        assert "public_url" in str(is_problem(await asked(api), 503)["detail"])
+        assert "public_url" in str(is_problem(await asked(api), 409)["detail"])
 
 
 async def test_without_a_mailbox_nothing_is_sent(tmp_path: Path) -> None:

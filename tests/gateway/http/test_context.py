@@ -32,7 +32,7 @@ async def test_a_customer_applied_a_moment_ago_is_known(api: Api) -> None:
 async def test_a_token_that_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
     slow = {"http": {"address": "127.0.0.1:0", "requests_per_second": 0.5}}
     async with running(tmp_path, settings=slow) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             api = Api(gateway, hop, client)
             for name in ("admin", "auditor"):
                 _, api.tokens[name] = gateway.stores.tokens.create(name, None, gateway.clock())

@@ -22,7 +22,7 @@ SETTINGS = {"http": {"address": "127.0.0.1:0", "public_url": "https://unsubscrib
 async def linked(tmp_path: Path) -> AsyncIterator[Api]:
     """A gateway that knows its public URL, and the list `newsletter` of acme."""
     async with running(tmp_path, settings=SETTINGS) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             found = Api(gateway, hop, client)
             for name, role, customer in (("own", "customer", "acme"), ("other", "customer", "nets"),
                                          ("auditor", "auditor", None)):  # fmt: skip
@@ -57,7 +57,7 @@ async def test_an_inbound_listener_adds_an_address(tmp_path: Path) -> None:
     listeners = [{"address": "127.0.0.1:0", "auth_without_tls": True}, {"address": "127.0.0.1:0", "role": "inbound"}]
     more = {"smtp": {"listeners": listeners}, "operator": {"domains": ["gw.example"], "mailbox": "abuse@gw.example"}}
     async with running(tmp_path, settings=SETTINGS | more) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             found = Api(gateway, hop, client)
             _, found.tokens["own"] = gateway.stores.tokens.create("customer", "acme", gateway.clock())
             (link,) = (await found.tell("unsubscribe-links", addresses=[BOB]))["links"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consent.address import Address
 from tests.gateway.http.conftest import GENERIC, Api, is_problem, row
 from tests.rig.gateway import Clock
 
@@ -77,6 +78,7 @@ TABLE = {
         201, json={"rule": "HDR-DATE", "until": "2026-12-31T00:00:00Z", "reason": "test"}
     ),
     ("POST", f"{C}/exemptions/remove"): admin(json={"rule": "HDR-DATE", "reason": "test"}),
+    ("POST", f"{C}/unsubscribe-links"): writers(503, json={"addresses": [BOB], "list": "newsletter"}),
     ("GET", f"{C}/clusters"): readers(),
     ("PUT", f"{C}/clusters/{{cluster}}/label"): admin(json={"label": "bulk", "reason": "test"}),
     ("DELETE", f"{C}/clusters/{{cluster}}/label"): admin(params={"reason": "test"}),
@@ -92,6 +94,9 @@ TABLE = {
     ("POST", f"{C}/consent/erasures"): writers(201, json={"address": "gone@recipient.example"}),
     ("GET", f"{C}/consent/{{address}}"): readers(),
     ("GET", f"{C}/consent/{{address}}/proof"): readers(),
+    # Nobody has asked, and public_url is not set: who may ask is told so.
+    ("POST", f"{C}/confirmations"): writers(409, json={"address": BOB, "list": "newsletter"}),
+    ("GET", f"{C}/confirmations/{{id}}"): readers(),
     ("POST", f"{C}/relationships"): writers(201, json={"address": BOB, "kind": "purchase", "basis": "2026-03-01"}),
     ("GET", f"{C}/suppressions"): readers(params={"address": BOB}),
     ("POST", f"{C}/suppressions"): writers(201, json={"domain": "recipient.example"}),
@@ -106,6 +111,9 @@ TABLE = {
     ("GET", f"{C}/limits"): readers(),
     ("GET", f"{C}/parties"): readers(),
     ("GET", f"{C}/dkim"): readers(),
+    ("GET", f"{C}/webhooks"): readers(),
+    ("GET", "/api/v1/webhooks"): inward(),
+    ("POST", f"{C}/webhooks/retry"): admin(json={}),
     ("PUT", f"{C}/parties/{{party}}"): writers(json={"name": "Garden", "email": "garden@acme.example"}),
 }
 
@@ -115,7 +123,10 @@ async def placed(api: Api) -> dict[str, str]:
     answer = await api.ask("POST", "consent/imports", "own", params={"list": "newsletter"}, content=FILE)
     await api.tell("notices", id="signup-3", text="I want the newsletter.")
     values = {"customer": "acme", "address": BOB, "name": "newsletter", "notice": "signup-3", "party": "garden"}
-    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867"}
+    mail, _ = api.gateway.stores.confirmations.add(
+        "acme", Address.parse("ann@recipient.example"), "newsletter", 1, api.gateway.clock()
+    )
+    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867", "id": mail.id}
 
 
 async def test_every_endpoint_answers_every_role_as_the_table_says(api: Api) -> None:

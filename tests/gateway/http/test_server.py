@@ -121,7 +121,7 @@ async def test_the_answer_does_not_say_what_made_it(api: Api) -> None:
 
 async def test_it_ends_quickly_with_connections_that_are_kept_open(tmp_path: Path) -> None:
     async with running(tmp_path) as (gateway, _, _):
-        clients = [httpx.AsyncClient(base_url=f"http://{gateway.http_address}") for _ in range(5)]
+        clients = [httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) for _ in range(5)]
         for client in clients:
             await client.get("/healthz")
         host, _, port = gateway.http_address.rpartition(":")
@@ -142,7 +142,7 @@ async def test_http_opens_before_smtp(tmp_path: Path, monkeypatch: pytest.Monkey
 
     async def http(self: HttpServer) -> str:
         address = await original(self)
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=300) as client:
             assert (await client.get(f"http://{address}/healthz")).status_code == 200
         opened.append("http")
         return address

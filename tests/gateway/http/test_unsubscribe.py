@@ -287,7 +287,7 @@ async def test_the_public_listener_serves_the_public_alone_and_the_api_not_it(pu
 async def test_without_a_public_address_it_is_served_beside_the_api(tmp_path: Path) -> None:
     async with running(tmp_path) as (gateway, _, _):
         assert gateway.http_addresses == [gateway.http_address]
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             is_ours(await client.post(path_of(gateway, BOB), data=ONE_CLICK), 200)
             is_ours(await client.get("/u/x"), 404)
             assert (await client.get("/readyz")).status_code == 200

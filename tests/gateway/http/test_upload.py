@@ -184,7 +184,7 @@ async def small(tmp_path: Path) -> AsyncIterator[Callable[[], Api]]:
     """A gateway that takes small files only."""
     few = {"http": {"address": "127.0.0.1:0", "import_bytes": 200_000}}
     async with running(tmp_path, settings=few) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             api = Api(gateway, hop, client)
             _, api.tokens["own"] = gateway.stores.tokens.create("customer", "acme", gateway.clock())
             yield lambda: api

@@ -22,7 +22,7 @@ async def limited(tmp_path: Path) -> AsyncIterator[Api]:
         report=Limits(),
     )
     async with running(tmp_path, policy=Policy(limits=limits)) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=300) as client:
             api = Api(gateway, hop, client)
             for name, customer in (("auditor", None), ("own", "acme"), ("other", "nets")):
                 role = "customer" if customer else name
@@ -60,3 +60,16 @@ async def test_a_customer_sees_its_own_only(limited: Api) -> None:
 async def test_a_ledger_that_is_away_is_503(limited: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limited.gateway.ledger, "healthy", False)
     assert "Redis" in str(is_problem(await limited.ask("GET", "limits", "own"), 503)["detail"])
+
+
+async def test_what_is_the_operators_is_shown_to_admin_and_auditor_alone(api: Api) -> None:
+    async with Client(api) as client:
+        assert (await client.send()).startswith("250 ")
+    asked = {"source": "127.0.0.1", "sender": "ann@acme.example", "recipient": "bob@recipient.example"}
+    found = (await api.ask("GET", "limits", "auditor", params=asked)).json()["limits"]
+    used = {each["scope"]: (each["name"], each["used"]) for each in found}
+    assert used["recipient_by_customer"] == used["recipient_by_all"] == ("one at recipient.example", 1)
+    assert "recipient_by_all" not in (await api.ask("GET", "limits", "auditor")).text
+    for name, value in asked.items():
+        is_problem(await api.ask("GET", "limits", "own", params={name: value}), 403)
+    is_problem(await api.ask("GET", "limits", "auditor", params={"source": "here"}), 422)
