@@ -16,11 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner
-
-from gateway.cli import main
-from tests.rig import redis
-from tests.rig.grounds import LIST, PROFILES, Person, write
+from tests.rig import certificates, redis
+from tests.rig.exim import Exim
+from tests.rig.grounds import KINDS, LIST, PROFILES, Person, write
 from tests.rig.postern import PASSWORD, Postern
 from tests.rig.postfix import PostfixInstance, client_of
 from tests.rig.processes import free_port
@@ -76,23 +74,41 @@ def imported(postern: Postern, everybody: Sequence[Person]) -> list[Imported]:
     told = []
     for file, path, rows in write(postern.folder, everybody, datetime.now(UTC)):
         begun = time.monotonic()
-        words = [str(path), "--customer", "acme", "--list", file.list, *file.options, "--json"]
-        # In this process: that the interpreter starts five times is not what takes an import its time.
-        ran = CliRunner().invoke(main, ["consent", "import", *words, "--config", str(postern.folder / "postern.toml")])
-        assert ran.exit_code == 0, ran.output
-        answer = json.loads(ran.stdout)
+        words = [path.name, "--customer", "acme", "--list", file.list, *file.options, "--json"]
+        answer = json.loads(postern.command("consent", "import", *words))
         told.append(Imported(file.name, rows, answer["accepted"], time.monotonic() - begun))
         assert answer["errors"] == [], answer
     return told
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An installation with the customer, not started, and a Redis that is."""
+
+    postern: Postern
+    redis: str
+    """Its URL."""
+    starttls: int
+    """The port of a second listener, for clients that want TLS."""
+
+
 @contextmanager
-def installed(folder: Path, sink: Sink, *, arguments: Sequence[str] = (), **settings: Any) -> Iterator[Postern]:
-    """An installation with the customer, not started, and a Redis."""
+def installed(folder: Path, sink: Sink) -> Iterator[Installed]:
+    """One with two workers."""
+    folder.mkdir()
+    made = certificates.make(folder)
+    plain, starttls = free_port(), free_port()
+    tls = {"tls": "starttls", "cert_file": str(made.cert), "key_file": str(made.key)}
+    listeners = [
+        {"address": f"127.0.0.1:{plain}", "auth_without_tls": True},
+        {"address": f"127.0.0.1:{starttls}", **tls},
+    ]
     with redis.running() as ledger:
-        own = {"ledger": {"url": ledger.url}, **settings}
-        postern = Postern(folder, sink.port, customers=[customer()], settings=own, arguments=arguments).prepare()
-        yield postern
+        settings = {"ledger": {"url": ledger.url}, "smtp": {"listeners": listeners}}
+        customers = [customer()]
+        postern = Postern(folder, sink.port, customers=customers, settings=settings, arguments=["--workers", "2"])
+        postern.port = plain
+        yield Installed(postern.prepare(), ledger.url, starttls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,7 @@ class Bulk:
 
 def through_bulk(postern: Postern, sink: Sink, everybody: Sequence[Person]) -> Bulk:
     """Send one newsletter to all of them through the credential for bulk mail, by a Postfix; the gateway is up."""
+    seen = len(sink.arrivals())
     settings = client_of(postern.port, "acme-bulk", PASSWORD) | at_home()
     with PostfixInstance("client", free_port(), settings) as client:
         begun = time.monotonic()
@@ -145,8 +162,8 @@ def through_bulk(postern: Postern, sink: Sink, everybody: Sequence[Person]) -> B
         client.wait_empty(600)
         seconds = time.monotonic() - begun
         log = list(attempts(client.log_text()))
-    arrivals = sink.arrivals()
-    decisions = postern.concluded(len(arrivals), timeout=60)
+    arrivals = sink.arrivals()[seen:]
+    decisions = [each for each in postern.concluded(len(arrivals), timeout=60) if each["stream"] == "bulk"]
     rested = (each for decision in decisions for each in decision["grounds"])
     return Bulk(
         Counter(each for arrival in arrivals for each in arrival.recipients),
@@ -162,3 +179,36 @@ def through_bulk(postern: Postern, sink: Sink, everybody: Sequence[Person]) -> B
 def at_home() -> Mapping[str, str]:
     """Settings of a Postfix that keeps what comes back to the customer; nobody reads it here."""
     return {"transport_maps": "inline:{acme.example=discard:}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prdr:
+    """What became of one message, declared as bulk mail, on the credential that is `auto`."""
+
+    arrived: list[list[str]]
+    """The recipients of each transaction at the sink."""
+    delivered: set[str]
+    """Whom Exim has delivered it to, by its log."""
+    refused: dict[str, str]
+    """Whom it has not, and what it was told."""
+    log: str
+
+
+_DELIVERED = re.compile(r"^\S+ \S+ \S+ [=-]> (\S+) ", re.MULTILINE)
+_REFUSED = re.compile(r"^\S+ \S+ \S+ \*\* (\S+) (.*)$", re.MULTILINE)
+
+
+def through_exim(port: int, sink: Sink, everybody: Sequence[Person], *, prdr: bool) -> Prdr:
+    """Send one newsletter to a person of each kind in one transaction, by an Exim that asks for PRDR or does not."""
+    chosen = [next(each for each in everybody if each.kind is kind) for kind in KINDS]
+    seen = len(sink.arrivals())
+    asks = "hosts_try_prdr = *" if prdr else "hosts_try_prdr ="
+    with Exim(port, "acme-app", PASSWORD, implicit=False, transport=asks) as client:
+        content = newsletter(90_000 + prdr).replace(b"\r\n", b"\n")
+        log = client.send(content, SENDER, *(each.address for each in chosen))
+    return Prdr(
+        [list(each.recipients) for each in sink.arrivals()[seen:] if each.reverse_path == SENDER],
+        set(_DELIVERED.findall(log)) - {SENDER},
+        {address: said for address, said in _REFUSED.findall(log) if address != SENDER},
+        log,
+    )
