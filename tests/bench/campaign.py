@@ -130,7 +130,7 @@ def main() -> int:
         return 1
     everybody, wrong = people(given.people), []
     with tempfile.TemporaryDirectory(prefix="postern-campaign-") as name, Sink() as sink:
-        with installed(Path(name) / "gw", sink) as found:
+        with installed(Path(name) / "gw", sink, "--workers", "2") as found:
             told = imported(found.postern, everybody)
             rows = [(each.name, each.rows, each.accepted, f"{each.seconds:.1f}") for each in told]
             print(tabulate(rows, ("postern consent import", "rows", "accepted", "s"), tablefmt="github"))

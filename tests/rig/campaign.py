@@ -93,8 +93,8 @@ class Installed:
 
 
 @contextmanager
-def installed(folder: Path, sink: Sink) -> Iterator[Installed]:
-    """One with two workers."""
+def installed(folder: Path, sink: Sink, *arguments: str) -> Iterator[Installed]:
+    """One; `arguments` are those of `postern serve`."""
     folder.mkdir()
     made = certificates.make(folder)
     plain, starttls = free_port(), free_port()
@@ -106,7 +106,7 @@ def installed(folder: Path, sink: Sink) -> Iterator[Installed]:
     with redis.running() as ledger:
         settings = {"ledger": {"url": ledger.url}, "smtp": {"listeners": listeners}}
         customers = [customer()]
-        postern = Postern(folder, sink.port, customers=customers, settings=settings, arguments=["--workers", "2"])
+        postern = Postern(folder, sink.port, customers=customers, settings=settings, arguments=arguments)
         postern.port = plain
         yield Installed(postern.prepare(), ledger.url, starttls)
 

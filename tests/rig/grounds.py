@@ -183,7 +183,7 @@ KINDS = (
     Kind("a box ticked, for another list", 2, (_given(file=SUMMER),), reason="SCOPE"),
     Kind("purchase without a way to object, Germany", 2, (_related("purchase", "de", 14),), reason="GROUND-INCOMPLETE"),
     Kind("address published, Germany", 1, (_related("professional_published", "de", 8, **_PUBLISHED),),
-         reason="GROUND-INVALID"),
+         reason="NO-CONSENT"),
     Kind("has asked, never confirmed", 1, (_given(event_state="requested"),), reason="UNCONFIRMED"),
     Kind("unsubscribed", 3, (_given(), _stopped("unsubscribe")), reason="WITHDRAWN"),
     Kind("complained", 1, (_given(), _stopped("complaint")), reason="COMPLAINT"),
