@@ -152,16 +152,8 @@ class Classing:
         most = allowance(start, facts.now.timestamp() - placed.since)
         amount = len(self.counted)
         reached = max(0, placed.reach.ten_minutes - amount)
-        room = most - reached
-        if reached == 0 and placed.messages > 1:
-            # The one that founded it may be on its way, and nothing was held for that; or this is that one again.
-            room = max(1, room - 1)
-        held: object = None
-        if amount <= room:
-            name = key("pace", "customer", facts.customer.id, placed.cluster)
-            held = await self.pipeline.ledger.reserve(Charge(name, amount, ((_SPAN, room),)))
-        if isinstance(held, Reservation):
-            self._held = held
+        room = _room(most, reached, placed)
+        if amount <= room and await self._hold(facts, placed, amount, most, room):
             return None
         evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {reached} reached, {amount} more asked"
         reply = replies.SLOW_START.reply
@@ -172,11 +164,32 @@ class Classing:
         self.observed = (replace(found, action=Action.OBSERVE),)
         return None
 
+    async def _hold(self, facts: Facts, placed: Placed, amount: int, most: int, room: int) -> bool:
+        """Whether there is room, which is held then."""
+        pipeline, customer = self.pipeline, facts.customer.id
+        charge = Charge(key("pace", "customer", customer, placed.cluster), amount, ((_SPAN, room),))
+        held = await pipeline.ledger.reserve(charge)
+        if not isinstance(held, Reservation):
+            return False
+        # Since the cluster was looked at others may have been counted, so that they are on their way no more. Who is on
+        # the way now, and after that who has been reached: so each stands in one of the two, or in both.
+        ((use,),) = await pipeline.ledger.usage(charge)
+        reach = await pipeline.clusters.reach(customer, placed.cluster, self.counted)
+        if use.used <= _room(most, max(0, reach.ten_minutes - amount), placed):
+            self._held = held
+            return True
+        pipeline.ledger.release(held)
+        return False
+
     def ended(self, customer: str, outcome: str, reached: Collection[str]) -> None:
         """What became of it at the next hop; `reached` are keys of those to whom it went."""
         if self.found is not None and self.found.cluster and outcome in ("accepted", "unknown"):
             counted = [each for each in self.counted if each in reached]
-            self.pipeline.clusters.reached(customer, self.found.cluster, counted)
+            counting = self.pipeline.clusters.reached(customer, self.found.cluster, counted)
+            if counting is not None and self._held is not None:
+                # Not before it is counted: else it would be neither on its way nor there for a moment.
+                held, self._held = self._held, None
+                counting.add_done_callback(lambda _: self.pipeline.ledger.release(held))
         if self._held is not None and self._settles and outcome in ("accepted", "unknown"):
             held, self._held = self._held, None
             self.pipeline.ledger.settle(held)
@@ -219,6 +232,14 @@ def _said(facts: Facts, message: Message) -> Classed | None:
     if (advertised := promotion(message)) is not None:
         return Classed(Class.BULK, f"promotional content: {advertised.evidence}")
     return Classed(Class.TRANSACTIONAL, "stream transactional")
+
+
+def _room(most: int, reached: int, placed: Placed) -> int:
+    """How many may be on their way at once."""
+    if reached == 0 and placed.messages > 1:
+        # The one that founded it may be on its way, and nothing was held for that; or this is that one again.
+        return max(1, most - 1)
+    return most - reached
 
 
 def _own(message: Message, facts: Facts) -> bool:

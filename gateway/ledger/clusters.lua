@@ -317,5 +317,5 @@ local function place()
 end
 
 if what == 'place' then return cmsgpack.pack(place()) end
-if what == 'reach' then return cmsgpack.pack(reach(ask[6], { few = {} }, {})) end
+if what == 'reach' then return cmsgpack.pack(reach(ask[6], load(SINGLE, ask[6]) or { few = {} }, ask[7])) end
 return cmsgpack.pack(what == 'reached' and reached() or grown())

@@ -24,6 +24,7 @@ a window counts no less than its length and at most one slot more. A cluster of 
 them itself, so that one-to-one mail costs no sketch.
 """
 
+import asyncio
 from collections.abc import Sequence
 from hashlib import blake2b
 from secrets import token_hex
@@ -153,8 +154,13 @@ class Clusters(Protocol):
         """
         ...
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
-        """Count recipients that the next hop has accepted; nobody waits.
+    async def reach(self, customer: str, cluster: str, recipients: Sequence[str] = ()) -> Reach:
+        """What a cluster's reach would be if these were reached; nothing is placed."""
+        ...
+
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> "asyncio.Task[None] | None":
+        """Count recipients that the next hop has accepted; nobody needs to wait. The task, where there is one, ends
+        when they are counted.
 
         The caller leaves out those in the customer's own domains, reports and auto-replies. A recipient is named by any
         text that is the same each time, such as its address key; it is not kept.

@@ -132,6 +132,14 @@ class MemoryClusters:
             _post(index.single_postings, id, counted[:INDEXED])
         return id, held
 
+    async def reach(self, customer: str, cluster: str, recipients: Sequence[str] = ()) -> Reach:
+        """With these."""
+        index = self._customers.get(customer)
+        held = index and (index.single.get(cluster) or index.grown.get(cluster))
+        if not index or not held:
+            return Reach(*[len(recipients)] * len(WINDOWS))
+        return self._reach(index, cluster, held, reduced(recipients), self._now())
+
     def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
         """Count them."""
         if not cluster or not recipients:

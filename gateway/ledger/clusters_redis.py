@@ -84,18 +84,26 @@ class RedisClusters:
             self._alone.follow(customer, fingerprint, placed)
         return placed
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
+    async def reach(self, customer: str, cluster: str, recipients: Sequence[str] = ()) -> Reach:
+        """With these; within 2 * TIMEOUT of the ledger's."""
+        answer = await self._ask(customer, "reach", cluster, reduced(recipients))
+        if answer is None:
+            return self._of_all(await self._alone.reach(customer, cluster, recipients))
+        return Reach(*answer)
+
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> asyncio.Task[None] | None:
         """Count them; where Redis is away, here."""
         if not cluster or not recipients:
-            return
+            return None
         crowded = len(self._telling) >= _MOST
         if crowded or self._alone.knows(customer, cluster):
             self._alone.reached(customer, cluster, recipients)
         if crowded:
-            return
+            return None
         task = asyncio.get_running_loop().create_task(self._tell(customer, cluster, recipients))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+        return task
 
     async def grown(self, customer: str) -> list[Cluster]:
         """The largest clusters of several messages."""
@@ -103,7 +111,7 @@ class RedisClusters:
         if answer is None:
             return [each._replace(reach=self._of_all(each.reach)) for each in await self._alone.grown(customer)]
         largest = sorted(answer, key=lambda row: (-row[3], _text(row[0])))[:LISTED]
-        reaches = await asyncio.gather(*(self._ask(customer, "reach", _text(row[0])) for row in largest))
+        reaches = await asyncio.gather(*(self._ask(customer, "reach", _text(row[0]), []) for row in largest))
         return [
             Cluster(_text(id), since / 1000, last / 1000, messages, Reach(*(reach or (0, 0, 0, 0))))
             for (id, since, last, messages), reach in zip(largest, reaches, strict=True)

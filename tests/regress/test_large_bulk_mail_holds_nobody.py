@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from filters.engine import evaluate
+from filters.promotion import promotion
 from gateway import classing, pipeline
 from gateway.app import Gateway
 from tests.rig import bulk
@@ -41,7 +43,7 @@ async def test_it_is_judged_in_a_thread(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(
             gateway.edge.pipeline.links, "complete", watched(links, gateway.edge.pipeline.links.complete)
         )
-        monkeypatch.setattr(pipeline, "evaluate", watched(rules, pipeline.evaluate))
+        monkeypatch.setattr(pipeline, "evaluate", watched(rules, evaluate))
         large = bulk.campaign(text="All the news of the spring, and our offers.\r\n" * 5000)
         assert (await _sent(gateway, "acme-bulk", large)).startswith("250 ")
     assert len(links) == 1
@@ -51,7 +53,7 @@ async def test_it_is_judged_in_a_thread(tmp_path: Path, monkeypatch: pytest.Monk
 
 async def test_what_sells_is_found_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    monkeypatch.setattr(classing, "promotion", watched(threads, classing.promotion))
+    monkeypatch.setattr(classing, "promotion", watched(threads, promotion))
     async with running(tmp_path, customers=bulk.BULK_CUSTOMERS) as (gateway, _, _):
         receipt = b"From: news@acme.example\r\n\r\nThank you for your order 4711.\r\n.\r\n"
         assert (await _sent(gateway, "acme-receipts", receipt)).startswith("250 ")

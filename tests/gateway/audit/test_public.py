@@ -36,7 +36,7 @@ def test_a_decision_keeps_all_but_what_is_the_operators() -> None:
 
 
 def test_one_without_outcome_and_grounds_is_as_it_was() -> None:
-    plain = {"reference": "1", "mailing": None, "grounds": [], "outcome": None}
+    plain: dict[str, Any] = {"reference": "1", "mailing": None, "grounds": [], "outcome": None}
     assert in_public(plain) == plain
 
 
