@@ -57,6 +57,8 @@ class Audience:
     """The last mailing that was decided about, for the record."""
     decisions: dict[Address, Decision] = field(default_factory=dict)
     """The last decision about each recipient."""
+    _times: dict[Address, int] = field(default_factory=dict)
+    """As of when, in microseconds."""
     _roll: Roll | None = None
     _observed: dict[tuple[str, str], Finding] = field(default_factory=dict)
 
@@ -172,6 +174,7 @@ class Audience:
         decision = self._decided(mailing, known, now)
         if bulk or not decision.allowed:
             self.mailing, self.decisions[address] = _recorded(mailing, now), decision
+            self._times[address] = micros(now)
         if decision.allowed:
             return None
         code, of = decision.reason or "NO-CONSENT", f"list {mailing.list}" if mailing.list else "no list"
@@ -189,7 +192,15 @@ class Audience:
 
     def record(self, recipients: Sequence[Address]) -> list[Mapping[str, Any] | None]:
         """How each of these recipients was decided about; None where nothing was asked."""
-        return [_grounds(self.decisions.get(address)) for address in recipients]
+        return [self._grounds(address) for address in recipients]
+
+    def _grounds(self, address: Address) -> Mapping[str, Any] | None:
+        decision = self.decisions.get(address)
+        if decision is None:
+            return None
+        # Where a rule refuses the message, those of the RCPTs stand.
+        later = self.mailing is not None and self.mailing["at"] != self._times[address]
+        return grounds(decision) | ({"at": self._times[address]} if later else {})
 
 
 def _finding(code: str, evidence: str) -> Finding:
@@ -215,9 +226,8 @@ def _recorded(mailing: Mailing, now: datetime) -> dict[str, Any]:
     }
 
 
-def _grounds(decision: Decision | None) -> dict[str, Any] | None:
-    if decision is None:
-        return None
+def grounds(decision: Decision) -> dict[str, Any]:
+    """A decision about one recipient as the record has it."""
     if decision.ground is not None:
         ground = decision.ground
         return {"ground": ground.kind, "event": ground.event, "grade": ground.grade}

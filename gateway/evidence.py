@@ -13,7 +13,7 @@ from gateway.audit.findings import Findings, findings
 from gateway.audit.head import Head, HeadError
 from gateway.audit.journal import Journal
 from gateway.audit.record import Json, Sealed
-from gateway.audit.search import Query, search
+from gateway.audit.search import Query, opened, search
 from gateway.audit.segments import last_line, segment_numbers, segment_path
 from gateway.audit.verify import Fault, Report, verify
 from gateway.stores import Stores
@@ -100,6 +100,14 @@ class Evidence:
     def search(self, query: Query) -> Iterator[Json]:
         """Records, newest first, addresses in clear where the subject's key still exists."""
         return search(self._directory, query, lambda address: [self._stores.secrets.address_key(address)], self._unseal)
+
+    def sealed(self, query: Query) -> Iterator[Json]:
+        """The same with addresses as they are written; `opened` reads them."""
+        return search(self._directory, query, lambda address: [self._stores.secrets.address_key(address)])
+
+    def opened(self, record: Json) -> Json:
+        """A record with its addresses in clear, as far as they can be read."""
+        return opened(record, self._unseal)
 
     def findings(
         self, since: datetime | None, until: datetime | None, customer: str | None, rule: str | None

@@ -155,7 +155,8 @@ class Decision(Kind):
     `list_complaint_at`, `class` and `at`, both times in microseconds since 1970; None where nobody was."""
     grounds: Sequence[Mapping[str, Any] | None] = ()
     """Of each recipient, in order: `ground`, `event` (its number in the registry) and `grade`, or `refused`, a reason
-    code, and `reasons`; None where it was not decided. Empty where none was."""
+    code, and `reasons`; with `at` where that is not the mailing's. None where it was not decided. Empty where none
+    was."""
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES or self.verdict not in VERDICTS:

@@ -47,7 +47,11 @@ class Query:
     """As in a reply, or as the id in our Received field, whose check is left out."""
     verdict: str | None = None
     rule: str | None = None
-    """Its code, in any finding, observed ones included."""
+    """Its code, in any finding, observed ones included; or why a recipient was refused, such as NO-CONSENT."""
+    message_class: str | None = None
+    """`C0` to `C5`: of the message, or of what its recipients were decided about."""
+    list: str | None = None
+    """The id of a list that recipients were decided about for."""
     kind: str | None = "decision"
     """None finds every kind, outcomes also by themselves."""
     limit: int | None = 100
@@ -76,7 +80,7 @@ def search(audit_dir: Path, query: Query, keys: Keys, unseal: Unseal | None = No
     found = [_Process(audit_dir / name, wanted).newest_first() for name in names if PROCESS.match(name)]
     merged: Iterator[Json] = heapq.merge(*found, key=lambda record: str(record["time"]), reverse=True)
     for record in islice(merged, query.limit):
-        yield record if unseal is None else _opened(record, unseal)
+        yield record if unseal is None else opened(record, unseal)
 
 
 class _Wanted:
@@ -100,6 +104,10 @@ class _Wanted:
         self._all = [f'"{name}":{json.dumps(value)}'.encode() for name, value in self._plain.items()]
         if query.rule is not None:
             self._all.append(f'"code":{json.dumps(query.rule)}'.encode())
+        if query.message_class is not None:
+            self._all.append(f'"class":{json.dumps(query.message_class)}'.encode())
+        if query.list is not None:
+            self._all.append(f'"list":{json.dumps(query.list)}'.encode())
         self._any = [[json.dumps(key).encode() for key in group] for group in (self._sender, self._recipient) if group]
 
     def may_be(self, raw: bytes) -> bool:
@@ -129,6 +137,11 @@ class _Wanted:
         if self.query.rule is not None and self.query.rule not in {
             finding["code"] for finding in record.get("findings", ())
         }:
+            return False
+        mailing = record.get("mailing") or {}
+        if self.query.message_class not in (None, record.get("class"), mailing.get("class")):
+            return False
+        if self.query.list not in (None, mailing.get("list")):
             return False
         if self._sender is not None:
             senders = [record.get("reverse_path"), *record.get("header_from", ())]
@@ -211,7 +224,7 @@ def _members(raw: bytes) -> Json:
     return record if isinstance(record, dict) else {}
 
 
-def _opened(record: Json, unseal: Unseal) -> Json:
+def opened(record: Json, unseal: Unseal) -> Json:
     """The record with its addresses as text: one call for all of them."""
     sealed: list[Sealed] = []
     _walk(record, lambda item: sealed.append(Sealed(item["key"], item["sealed"])))

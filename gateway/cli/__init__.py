@@ -23,7 +23,7 @@ _COMMANDS = {
     "relationships": "Record, show and end relationships with recipients.",
     "webhooks": "See what customers are told, try it again, test a webhook.",
     "token": "Create, list and revoke API tokens.",
-    "audit": "Search and verify the audit.",
+    "audit": "Search, explain and verify the audit.",
     "sink": "Run a sandbox next hop that keeps mail in files.",
     "demo": "Run a gateway with a sandbox next hop and send it a demonstration set.",
 }

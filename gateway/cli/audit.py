@@ -1,4 +1,4 @@
-"""`postern audit`: search, findings and verify."""
+"""`postern audit`: search, findings and verify; explain is in `gateway.cli.audit_explain`."""
 
 import json
 from collections import Counter
@@ -10,16 +10,21 @@ import click
 from config.policy import Action
 from config.settings import Settings
 from consent.address import Address, AddressError
+from consent.mailing import Class
 from filters.engine import UnknownRule, check_codes
 from gateway.audit.findings import TooManyRows
 from gateway.audit.search import Query
+from gateway.cli.audit_explain import explain
 from gateway.cli.context import config_option, fail, json_option, open_stores, printable, show, utc_now
 from gateway.evidence import Evidence
 
 
 @click.group("audit")
 def command() -> None:
-    """Search, count and verify the audit: who sent what, what was decided, and why."""
+    """Search, explain, count and verify the audit: who sent what, what was decided, and why."""
+
+
+command.add_command(explain)
 
 
 def _time(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
@@ -46,6 +51,10 @@ def _rule(context: click.Context, parameter: click.Parameter, value: str | None)
     return value
 
 
+def _class(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else Class[value.upper()].value
+
+
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> Address | None:
     try:
         return None if value is None else Address.parse(value)
@@ -63,7 +72,15 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--message-id", help="As it stands in the message, with angle brackets.")
 @click.option("--reference", help="The reference in a reply, or the id in our Received field.")
 @click.option("--verdict", type=click.Choice(["accept", "defer", "reject"]))
-@click.option("--rule", help="A rule's code, such as ID-FROM.")
+@click.option("--rule", help="A rule's code, such as ID-FROM, or why a recipient was refused, such as NO-CONSENT.")
+@click.option(
+    "--class",
+    "message_class",
+    type=click.Choice([each.name.lower() for each in Class]),
+    callback=_class,
+    help="Of the message, or of what recipients were decided about.",
+)
+@click.option("--list", metavar="LIST", help="Id of a list that recipients were decided about for.")
 @click.option(
     "--kind",
     type=click.Choice(["decision", "outcome", "action", "withdrawal", "anchor", "refused", "all"]),
@@ -82,6 +99,7 @@ def search(settings: Settings, as_json: bool, limit: int, kind: str, **asked: An
     Examples:
       postern audit search --reference 01KAD3V0Q5W9ZJ6W8A8R7B1V3T
       postern audit search --customer acme --verdict reject --since 2026-11-20T00:00:00Z
+      postern audit search --customer acme --class bulk --list spring --rule NO-CONSENT
     """
     query = Query(limit=limit, kind=None if kind == "all" else kind, **asked)
     found = list(Evidence(settings, open_stores(settings), utc_now).search(query))

@@ -4,21 +4,26 @@ import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI, Path, Query
 from pydantic import BaseModel, Field
 
 from config.policy import Action
 from consent.address import Address, AddressError
+from consent.mailing import Class
 from consent.tokens import Role, Token
 from filters.engine import UnknownRule, check_codes
 from gateway.audit.findings import TooManyRows
+from gateway.audit.public import in_public
 from gateway.audit.search import Query as AuditQuery
+from gateway.explanation import Explainer
 from gateway.http.auth import caller
-from gateway.http.context import READERS, Context
+from gateway.http.context import READERS, Context, inward
 from gateway.http.fields import Time
-from gateway.http.problems import Problem
+from gateway.http.problems import Problem, answers
 
 _MOST_RECORDS = 1000
+ClassName = Literal["system", "personal", "transactional", "mandatory", "bulk", "confirmation"]
+"""Of `consent.mailing.Class`."""
 _SEARCHES = 2
 """Searches of the audit at once; more wait. Each holds one of the process's few threads, and the one that brings
 suspensions into this process must never wait for them."""
@@ -29,6 +34,22 @@ class AuditPage(BaseModel):
 
     records: list[dict[str, Any]]
     more: bool = Field(description="Whether there are more than `limit`; narrow the search.")
+
+
+class Explanation(BaseModel):
+    """All decisions of one reference, replayed."""
+
+    reference: str
+    customer: str | None
+    replay: Literal["same", "differs", "unknown"] = Field(
+        description="`unknown`: an address can be read no more, and a stop of its domain may have been what refused it."
+    )
+    policy_now: str = Field(description="Hash of the policy in force; each decision has its own.")
+    version_now: str = Field(description="Of the program that replayed; each decision has its own.")
+    decisions: list[dict[str, Any]] = Field(
+        description="The oldest first; a recipient that was refused has one of its own. `differences` says in what the "
+        "replay differs; `recipients` on what ground each was written to, or why not."
+    )
 
 
 class CustomerTotal(BaseModel):
@@ -87,7 +108,14 @@ def routes(app: FastAPI, context: Context) -> None:
         message_id: Annotated[str | None, Query(description="As in the message, with angle brackets.")] = None,
         reference: str | None = None,
         verdict: Literal["accept", "defer", "reject"] | None = None,
-        rule: Annotated[str | None, Query(description="A rule's code.")] = None,
+        rule: Annotated[
+            str | None, Query(description="A rule's code, or why a recipient was refused.", examples=["NO-CONSENT"])
+        ] = None,
+        message_class: Annotated[
+            ClassName | None,
+            Query(alias="class", description="Of the message, or of what recipients were decided on."),
+        ] = None,
+        list: Annotated[str | None, Query(description="Id of a list that recipients were decided about for.")] = None,
         kind: Annotated[
             Literal["decision", "outcome", "action", "refused", "withdrawal", "anchor"] | None,
             Query(description="All kinds when it is not given. A customer's token finds decisions only."),
@@ -107,6 +135,8 @@ def routes(app: FastAPI, context: Context) -> None:
             reference=reference,
             verdict=verdict,
             rule=rule,
+            message_class=None if message_class is None else Class[message_class.upper()],
+            list=list,
             kind="decision" if own else kind,
             limit=limit + 1,
         )
@@ -114,8 +144,29 @@ def routes(app: FastAPI, context: Context) -> None:
             # Not searched at all, so that neither answer nor time tells whether there is another of that name.
             return AuditPage(records=[], more=False)
         async with searches:
-            found = await asyncio.to_thread(lambda: list(gateway.evidence.search(query)))
-        return AuditPage(records=found[:limit], more=len(found) > limit)
+            found = await asyncio.to_thread(lambda: [*gateway.evidence.search(query)])
+        more, found = len(found) > limit, found[:limit]
+        return AuditPage(records=[in_public(each) for each in found] if own else found, more=more)
+
+    @router.get("/audit/decisions/{reference}/explanation", responses=answers(HTTPStatus.NOT_FOUND))
+    async def explanation(
+        token: Annotated[Token, Depends(caller)],
+        reference: Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,64}$", examples=["01M7XZJZQ29GK5DAM4NZYN0S7V"])],
+    ) -> Explanation:
+        """What was decided about a message and why, and whether it would be decided so again from what is on record.
+
+        A customer's token asks about its own messages only.
+        """
+        explainer = Explainer(
+            gateway.evidence, gateway.stores, gateway.consents.profiles, gateway.policy.digest, gateway.version
+        )
+        async with searches:
+            found = await asyncio.to_thread(
+                explainer.explain, reference, token.customer if not inward(token) else None, inward=inward(token)
+            )
+        if found is None:
+            raise Problem(HTTPStatus.NOT_FOUND, f"no decision with reference '{reference}'")
+        return Explanation(**found)
 
     @router.get("/audit/findings")
     async def findings(

@@ -84,8 +84,9 @@ class Refusal:
 
     def finding(self, evidence: str, reply: Reply | None = None) -> Finding:
         """As a finding for the record; `reply` where it says more than the refusal's own."""
-        action = Action.REJECT if self.reply.code >= 500 else Action.DEFER
-        return Finding(self.code, self.clause, action, evidence, reply or self.reply, self.fix)
+        reply = reply or self.reply
+        action = Action.REJECT if reply.code >= 500 else Action.DEFER
+        return Finding(self.code, self.clause, action, evidence, reply, self.fix)
 
 
 AUTH_REQUIRED = Refusal(

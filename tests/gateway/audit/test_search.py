@@ -39,11 +39,12 @@ class Place:
         send(outcome(reference(1), reply="250 first"))
         self.clock.now = NOON + DAY
         send(decision(reference(3), message_id="<odd \"'\\ é@x>", credential="acme-bulk", findings=(DATE,)))
-        self.other.append_blocking(decision(reference(4), reverse_path=None, recipients=(BOB, EVE)))
+        self.other.append_blocking(decision(reference(4), reverse_path=None, recipients=(BOB, EVE), message_class="C2"))
         send(act(target=BOB))
         self.clock.now = NOON + 2 * DAY
         send(outcome(reference(3), reply="250 third", told=False))
-        self.other.append_blocking(decision(reference(5), verdict="defer", reverse_path=EVE))
+        mailing = {"list": "spring", "class": "C4"}
+        self.other.append_blocking(decision(reference(5), verdict="defer", reverse_path=EVE, mailing=mailing))
         for audit in (self.main, self.other):
             audit.close_blocking()
 
@@ -72,6 +73,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         ({"customer": "other"}, [2]),
         ({"customer": "acm"}, []),
         ({"credential": "acme-bulk"}, [3]),
+        ({"message_class": "C4"}, [5]),
+        ({"message_class": "C2"}, [4]),
+        ({"message_class": "C1"}, []),
+        ({"list": "spring"}, [5]),
+        ({"list": "spring", "message_class": "C2"}, []),
+        ({"list": "acme"}, []),
         ({"sender": EVE}, [5, 2]),
         ({"sender": Address.parse("BOUNCE@acme.example")}, [3, 2, 1]),
         ({"recipient": BOB}, [4, 1]),

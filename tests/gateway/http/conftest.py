@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,6 +15,7 @@ import pytest_asyncio
 
 from gateway.app import Gateway
 from gateway.audit.search import Query
+from tests.rig.bulk import BULK_CUSTOMERS
 from tests.rig.gateway import PASSWORD, running
 from tests.rig.smtpd import Smtpd
 from tests.rig.unsubscribing import SHOWN
@@ -93,7 +95,21 @@ class Api:
 @pytest_asyncio.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
     """The customers are those of tests/rig/gateway.py; tokens: admin, auditor, own (of acme), other, revoked, wrong."""
-    async with running(tmp_path) as (gateway, hop, _):
+    async with serving(tmp_path) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def bulk(tmp_path: Path) -> AsyncIterator[Api]:
+    """The same with the customers of tests/rig/bulk.py."""
+    async with serving(tmp_path, BULK_CUSTOMERS) as found:
+        yield found
+
+
+@asynccontextmanager
+async def serving(folder: Path, customers: list[dict[str, Any]] | None = None) -> AsyncIterator[Api]:
+    """A gateway with its API and tokens."""
+    async with running(folder, customers=customers) as (gateway, hop, _):
         async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=10) as client:
             found = Api(gateway, hop, client)
             make, now = gateway.stores.tokens.create, gateway.clock()
@@ -123,13 +139,14 @@ async def public(tmp_path: Path) -> AsyncIterator[Api]:
 class Client:
     """An SMTP session that stays open while the API is asked."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, username: str = "acme-app") -> None:
+        self._username = username
         self._host, _, port = api.gateway.smtp_addresses[0].rpartition(":")
         self._port = int(port)
 
     async def __aenter__(self) -> "Client":
         self._smtp = await asyncio.to_thread(smtplib.SMTP, self._host, self._port, "client.example", 10)
-        await asyncio.to_thread(self._smtp.login, "acme-app", PASSWORD)
+        await asyncio.to_thread(self._smtp.login, self._username, PASSWORD)
         return self
 
     async def __aexit__(self, *error: object) -> None:

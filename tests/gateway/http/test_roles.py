@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.http.conftest import GENERIC, Api, is_problem, row
+from tests.gateway.http.conftest import GENERIC, Api, Client, is_problem, row
 from tests.rig.gateway import Clock
 
 WHO = ("none", "wrong", "admin", "auditor", "own", "other")
@@ -55,6 +55,7 @@ TABLE = {
     ("GET", "/metrics"): public(),
     ("GET", "/api/v1/audit"): Asked((401, 401, 200, 200, 200, 200)),
     ("GET", "/api/v1/audit/findings"): Asked((401, 401, 200, 200, 200, 200)),
+    ("GET", "/api/v1/audit/decisions/{reference}/explanation"): Asked((401, 401, 200, 200, 200, 404)),
     ("GET", "/api/v1/jobs/{job}"): readers(),
     ("GET", "/api/v1/suppressions"): Asked((401, 401, 200, 200, 403, 403), {"params": {"address": BOB}}),
     ("POST", "/api/v1/suppressions"): admin(201, json={"address": "trap@recipient.example", "reason": "spamtrap"}),
@@ -115,7 +116,9 @@ async def placed(api: Api) -> dict[str, str]:
     answer = await api.ask("POST", "consent/imports", "own", params={"list": "newsletter"}, content=FILE)
     await api.tell("notices", id="signup-3", text="I want the newsletter.")
     values = {"customer": "acme", "address": BOB, "name": "newsletter", "notice": "signup-3", "party": "garden"}
-    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867"}
+    async with Client(api) as client:
+        reference = (await client.send()).split("ref ")[1].split(";")[0]
+    return values | {"job": answer.json()["id"], "cluster": "5f0c3a9d21b4e867", "reference": reference}
 
 
 async def test_every_endpoint_answers_every_role_as_the_table_says(api: Api) -> None:
