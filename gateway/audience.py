@@ -219,8 +219,7 @@ class Audience:
         """The finding; None where all is only observed."""
         if not self._observes:
             return finding
-        seen = replace(finding, action=Action.OBSERVE)
-        self._observed.setdefault((seen.code, seen.evidence), seen)
+        self._observed.setdefault((finding.code, finding.evidence), finding)
         return None
 
     def record(self, recipients: Sequence[Address]) -> list[Mapping[str, Any] | None]:

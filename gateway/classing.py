@@ -18,7 +18,7 @@ from consent.mailing import Class
 from filters import reports
 from filters.declared import declared
 from filters.message import Message
-from filters.model import Action, Facts, Finding, Reply
+from filters.model import Facts, Finding, Reply
 from filters.pace import allowance
 from filters.promotion import promotion
 from gateway.aside import aside
@@ -161,7 +161,7 @@ class Classing:
         found = replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
         if "observe" not in (facts.customer.mode, self.pipeline.policy.mode):
             return found
-        self.observed = (replace(found, action=Action.OBSERVE),)
+        self.observed = (found,)
         return None
 
     async def _hold(self, facts: Facts, placed: Placed, amount: int, most: int, room: int) -> bool:

@@ -173,7 +173,7 @@ async def test_an_observed_customer_reaches_everybody_and_the_record_says_what_w
     async with running(tmp_path, customers=customers) as (gateway, hop, _):
         mailer = Mailer(gateway, hop)
         assert codes(await mailer.send(BOB, EVE)) == ["250", "250", "250"]
-        assert ("NO-CONSENT", "observe") in {(each["code"], each["action"]) for each in mailer.last["findings"]}
+        assert ("NO-CONSENT", "reject") in {(each["code"], each["action"]) for each in mailer.last["findings"]}
         assert [each["refused"] for each in mailer.last["grounds"]] == ["NO-CONSENT", "NO-CONSENT"]
 
 

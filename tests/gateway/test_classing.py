@@ -190,7 +190,7 @@ async def test_observed_customers_are_neither_paced_nor_refused(tmp_path: Path) 
         sender = Sender(gateway, hop, clock)
         assert set(await sender.campaign(0, 130)) == {"250"}
         found = {(each["code"], each["action"]) for each in sender.last["findings"]}
-        assert ("UNDECLARED-BULK", "observe") in found
+        assert ("UNDECLARED-BULK", "defer") in found
 
 
 async def test_zero_switches_pace_and_observation_off(tmp_path: Path) -> None:

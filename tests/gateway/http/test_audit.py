@@ -210,10 +210,10 @@ async def test_an_explanation_is_for_those_whose_message_it_is(bulk: Api) -> Non
         assert recipient["event"]["notice"]["text"] == notice["text"]
         assert decision["outcome"]["outcome"] == "accepted"
         assert ("hash" in decision) is (who != "own")
-    there, nowhere = [
-        str(is_problem(await bulk.ask("GET", asked, "other"), 404)["detail"]).partition("'")[0]
-        for asked in (path, path.replace(reference, "01M7XYQZHPTJEZ59VDFWJZ0PGQ"))
-    ]
-    assert there == nowhere
+    told = []
+    for asked in (reference, "01M7XYQZHPTJEZ59VDFWJZ0PGQ"):
+        problem = is_problem(await bulk.ask("GET", path.replace(reference, asked), "other"), 404)
+        told.append(str(problem["detail"]).replace(asked, "…"))
+    assert told[0] == told[1]
     is_problem(await bulk.ask("GET", path, "none"), 401)
     is_problem(await bulk.ask("GET", path.replace(reference, "a'b"), "admin"), 422)
