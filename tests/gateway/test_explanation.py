@@ -21,7 +21,7 @@ from gateway.evidence import Evidence
 from gateway.explanation import Explainer
 from tests.gateway.http.conftest import Api, Client, serving
 from tests.rig.bulk import BULK_CUSTOMERS, campaign, consents, withdraws
-from tests.rig.gateway import Clock
+from tests.rig.gateway import Clock, decisions
 
 DESK = By("ann@desk", operator=True)
 ANN, BOB, CAROL = (f"{name}@recipient.example" for name in ("ann", "bob", "carol"))
@@ -81,6 +81,7 @@ async def test_all_decisions_of_a_message_are_shown_and_replayed_whatever_came_a
         assert [each.get("refused") for each in decided] == ["WITHDRAWN", "PROVIDER-BLOCK", "NO-CONSENT", None]
         return found
 
+    await bulk.hop.until(lambda: bool(decisions(gateway)[-1]["outcome"]))
     found = looked_at()
     left, blocked, nobody, last = found["decisions"]
     (finding,) = left["findings"]

@@ -225,7 +225,8 @@ def test_what_is_only_observed_is_told_with_what_would_refuse_it(installation: I
     result = check(installation, CAMPAIGN, "--rcpt", "no@recipient.example")
     assert result.exit_code == 0
     assert "to       no@recipient.example: only observed: would be refused, NO-CONSENT\n" in result.stdout
-    assert "NO-CONSENT  (observe: recorded, not refused)" in result.stdout
+    assert "mode     observe: findings are recorded and nothing is refused by rule" in result.stdout
+    assert "NO-CONSENT  (reject)" in result.stdout
 
 
 def test_a_credential_that_is_not_there_is_2_and_those_that_are_are_named(installation: Installation) -> None:
