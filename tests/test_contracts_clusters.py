@@ -160,6 +160,22 @@ async def test_reach_counts_each_recipient_once_and_those_asked_about(clusters: 
     assert tuple((await clusters.place("acme", made(*ADVERT), fresh="x")).reach) == (4,) * 4
 
 
+async def test_reach_can_be_asked_for_without_a_message(clusters: Form) -> None:
+    placed = await clusters.place("acme", made(*range(40)), fresh=new_id())
+    clusters.reached("acme", placed.cluster, ["a", "b"])
+    await settled(clusters)
+    assert (await clusters.reach("acme", placed.cluster)).day == 2
+    assert (await clusters.reach("acme", placed.cluster, ["b", "c"])).day == 3
+    placed = await clusters.place("acme", made(*range(40)), fresh=new_id())
+    assert placed.messages == 2, "asking places nothing"
+    assert await clusters.reach("acme", placed.cluster, ["b", "c"]) == Reach(3, 3, 3, 3)
+    counting = clusters.reached("acme", placed.cluster, ["c"])
+    if counting is not None:
+        await counting
+    assert (await clusters.reach("acme", placed.cluster)).year == 3
+    assert (await clusters.reach("acme", "0" * 16, ["c"])).year == 1, "of a cluster that is forgotten"
+
+
 async def test_what_was_not_accepted_is_not_counted(clusters: Form) -> None:
     await clusters.place("acme", made(*ADVERT), ["ann", "bob"], fresh="a")
     assert tuple((await clusters.place("acme", made(*ADVERT), ["ann"], fresh="b")).reach) == (1,) * 4

@@ -70,8 +70,11 @@ def test_a_bulk_credential_lets_exactly_those_with_a_ground_pass_and_the_log_say
 
 
 async def test_merges_that_declare_nothing_are_paced_then_held_to_grounds_and_refused_after_a_day(
-    stage: Stage,
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # In the test's own process Redis and the registry are late whenever the machine is busy.
+    monkeypatch.setattr("gateway.ledger.server.TIMEOUT", 60.0)
+    monkeypatch.setattr("gateway.registry.SECONDS", 60.0)
     found, sink, everybody = stage
     told = await through_auto(found.postern.folder, sink, found.redis, everybody, some=60)
     by_address = {each.address: each.kind for each in everybody}
@@ -84,7 +87,9 @@ async def test_merges_that_declare_nothing_are_paced_then_held_to_grounds_and_re
         assert paced
         assert all("said: 450 4.7.28 Near-identical mail to many recipients is paced" in each for each in paced)
         assert all(words in each for each in paced)
-    assert len(first.arrived) < 40
+    assert len(first.arrived) <= 20
+    assert len(second.arrived) <= 20
+    assert len(third.arrived) <= 40
     assert told.before, "before it was seen for what it is, it went to whoever was next"
 
     # Held to grounds: from then on none passes without one.

@@ -4,6 +4,8 @@ what is on its way, others had arrived, and were in neither; and one that had ar
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.bulk.campaigns import merged, templates
 from tests.rig import redis
 from tests.rig.bulk import BULK_CUSTOMERS
@@ -14,7 +16,10 @@ COUNT = 90
 AT_ONCE = 30
 
 
-async def test_a_burst_reaches_no_more_than_slow_start_lets(tmp_path: Path) -> None:
+async def test_a_burst_reaches_no_more_than_slow_start_lets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ledger.server.TIMEOUT", 60.0)
     codes: list[str] = []
     left = list(range(COUNT))
     with redis.running() as server:

@@ -9,7 +9,7 @@ import re
 import smtplib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,7 +176,7 @@ def through_bulk(postern: Postern, sink: Sink, everybody: Sequence[Person]) -> B
     )
 
 
-def at_home() -> Mapping[str, str]:
+def at_home() -> dict[str, str]:
     """Settings of a Postfix that keeps what comes back to the customer; nobody reads it here."""
     return {"transport_maps": "inline:{acme.example=discard:}"}
 

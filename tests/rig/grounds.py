@@ -7,7 +7,7 @@ file of them comes the way a customer brings it: platforms' exports and tables i
 import csv
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ _MAILCHIMP = (
     "LATITUDE", "LONGITUDE", "GMTOFF", "DSTOFF", "TIMEZONE", "CC", "REGION", "LAST_CHANGED", "LEID", "EUID", "NOTES",
     "TAGS",
 )  # fmt: skip
+_NOTHING: Mapping[str, str] = {}
 _SUPPRESSIONS = ("email", "reason", "scope", "since")
 
 
@@ -136,7 +137,7 @@ def _confirmed(person: Person, now: datetime) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _related(kind: str, country: str, months: int, days: int = 0, **more: str) -> Row:
+def _related(kind: str, country: str, months: int, more: Mapping[str, str] = _NOTHING, days: int = 0) -> Row:
     """A relationship that began so long ago."""
 
     def cells(person: Person, now: datetime) -> dict[str, str]:
@@ -164,25 +165,26 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last))
 
 
+_GOES_ON = {"ongoing": "yes"}
 _SOLD = {"similar_products": "yes", "optout_offered": "yes"}
 _PUBLISHED = {"relevant": "yes", "no_unsolicited_statement": "no"}
 KINDS = (
     Kind("a box ticked, with its proof", 25, (_given(),), "express E2"),
     Kind("double opt-in, of Mailchimp", 15, (Row(SUBSCRIBED, _confirmed),), "express E3"),
     Kind("purchase, US", 7, (_related("purchase", "us", 9),), "aup_relationship R1"),
-    Kind("member for years, US", 3, (_related("membership", "us", 70, ongoing="yes"),), "aup_relationship R1"),
+    Kind("member for years, US", 3, (_related("membership", "us", 70, _GOES_ON),), "aup_relationship R1"),
     Kind("purchase 23 months ago, Canada", 4, (_related("purchase", "ca", 23),), "implied R1"),
     Kind("inquiry 5 months ago, Canada", 3, (_related("inquiry", "ca", 5),), "implied R1"),
-    Kind("address published, Canada", 2, (_related("professional_published", "ca", 8, **_PUBLISHED),), "implied R1"),
-    Kind("soft opt-in, Germany", 5, (_related("purchase", "de", 14, **_SOLD),), "soft_opt_in R1"),
-    Kind("negotiations, UK", 3, (_related("inquiry", "gb", 3, negotiation="yes", **_SOLD),), "soft_opt_in R1"),
-    Kind("contract, Australia", 2, (_related("contract", "au", 30, ongoing="yes"),), "implied R1"),
+    Kind("address published, Canada", 2, (_related("professional_published", "ca", 8, _PUBLISHED),), "implied R1"),
+    Kind("soft opt-in, Germany", 5, (_related("purchase", "de", 14, _SOLD),), "soft_opt_in R1"),
+    Kind("negotiations, UK", 3, (_related("inquiry", "gb", 3, {"negotiation": "yes", **_SOLD}),), "soft_opt_in R1"),
+    Kind("contract, Australia", 2, (_related("contract", "au", 30, _GOES_ON),), "implied R1"),
     Kind("purchase, New Zealand", 1, (_related("purchase", "nz", 10),), "implied R1"),
     Kind("nothing on file", 12, (), reason="NO-CONSENT"),
     Kind("a box ticked, without proof", 2, (_given("ip", "notice_id"),), reason="EVIDENCE-LOW"),
     Kind("a box ticked, for another list", 2, (_given(file=SUMMER),), reason="SCOPE"),
     Kind("purchase without a way to object, Germany", 2, (_related("purchase", "de", 14),), reason="GROUND-INCOMPLETE"),
-    Kind("address published, Germany", 1, (_related("professional_published", "de", 8, **_PUBLISHED),),
+    Kind("address published, Germany", 1, (_related("professional_published", "de", 8, _PUBLISHED),),
          reason="NO-CONSENT"),
     Kind("has asked, never confirmed", 1, (_given(event_state="requested"),), reason="UNCONFIRMED"),
     Kind("unsubscribed", 3, (_given(), _stopped("unsubscribe")), reason="WITHDRAWN"),
@@ -190,7 +192,7 @@ KINDS = (
     Kind("on the suppression list", 1, (_given(), _stopped("manual")), reason="SUPPRESSED"),
     Kind("bounced", 1, (_given(), _stopped("hard_bounce")), reason="RCPT-INVALID"),
     Kind("consent of a month that is over", 2, (Row(CONSENTS, _over),), reason="CONSENT-EXPIRED"),
-    Kind("purchase 24 months and a day ago, Canada", 1, (_related("purchase", "ca", 24, 1),), reason="REL-EXPIRED"),
+    Kind("purchase 24 months and a day ago, Canada", 1, (_related("purchase", "ca", 24, days=1),), reason="REL-EXPIRED"),
     Kind("inquiry 7 months ago, Canada", 1, (_related("inquiry", "ca", 7),), reason="REL-EXPIRED"),
 )  # fmt: skip
 """First who has a ground, then who never had one, then who withdrew and whose ground is over."""
