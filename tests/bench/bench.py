@@ -1,13 +1,18 @@
-"""`make bench`: Postern beside Postfix's before-queue proxy, on the same load, in turns.
+"""`make bench`: Postern beside its peers, on the same load, in turns.
 
-    python -m tests.bench.bench [--quick] [--runs N] [--seconds S] [--case CASE ...] [--command TEXT] [--out FOLDER]
+    python -m tests.bench.bench [--quick] [--rows N] [--relays NAME,...] [--runs N] [--seconds S] [--case CASE ...]
 
-Both relay to the same sink, which drops all mail; generator, relay and sink share the machine's cores. Each case is
-run in turns (A, B, A, B ...) after a warm-up of each, with the same number of messages for both; the table holds
-medians over the runs, and the ratio Postern/Postfix of each turn as median (least-most). Only ratios taken in one run
-and CPU seconds mean anything on another machine. Everything that was accepted is counted at the sink; the exit status
-is 1 when a message was refused, lost or doubled. With AUTH only Postern authenticates; Postfix then stands for the
-same work without.
+Postern runs twice, with and without a key that signs (`postern`, `postern+dkim`): two workers, a Redis, a registry of
+10 million consents, the audit durable, all rules on. Beside it Postfix's before-queue proxy, which checks nothing
+(`postfix`), and two that check and sign: Postfix with rspamd (`postfix+rspamd`) and Haraka (`haraka`); who cannot be
+had is left out, with a word. What each needs to count and sign is counted with it: its Redis, too.
+
+All relay to one sink, which drops all mail; generator, relay and sink share the machine's cores. Each case is run in
+turns (A, B, C, A, B, C ...) after a warm-up of each, each run for about the same time; the table holds medians over
+the runs, and of the ratios those of single turns, with the least and the most. Only ratios taken in one run and CPU
+seconds mean anything on another machine. Everything that was accepted is counted at the sink; the exit status is 1
+when a message was refused, lost or doubled. With AUTH only Postern authenticates; the others then stand for the same
+work without. A case names its class of mail, `personal` or `bulk`.
 """
 
 import argparse
@@ -21,10 +26,9 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from tests.bench import relays
+from tests.bench import gateways, peers, ratios, relays
 from tests.bench.measure import Case, Meter, Run
 from tests.rig import postfix
 from tests.rig.processes import RigError
@@ -46,27 +50,33 @@ FULL = (
     Case("bulk", 20_000, 20, 0),
     Case("bulk", 200_000, 20, 0),
 )
-TITLES: tuple[str, ...] = (
-    *("class", "bytes", "sessions", "per conn", "auth", "relay", "msg/s", "least-most"),
-    *("CPU s/1000", "p50 ms", "p99 ms", "PSS MB", "errors", "lost/extra", "ratio (least-most)"),
-)
+RELAYS = ("postern", "postern+dkim", "postfix", "postfix+rspamd", "haraka")
+QUICK_RELAYS = RELAYS[:3]
 
 
 def options() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench", description="Postern beside Postfix's before-queue proxy.")
-    parser.add_argument("--quick", action="store_true", help="fewer cases, shorter: under three minutes (or QUICK=1)")
+    parser = argparse.ArgumentParser(prog="bench", description="Postern beside its peers.")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter: within three minutes (or QUICK=1)")
+    parser.add_argument("--relays", help=f"of {','.join(RELAYS)} (quick: {','.join(QUICK_RELAYS)})")
+    parser.add_argument("--rows", type=int, help="consents in the registry (quick 50,000, else 10,000,000; or ROWS=)")
     parser.add_argument("--runs", type=int, help="turns per case (quick 3, else 5)")
-    parser.add_argument("--seconds", type=float, help="what a run is to take, about (quick 2, else 5)")
+    parser.add_argument("--seconds", type=float, help="what a run is to take, about (quick 0.7, else 4)")
     parser.add_argument("--case", action="append", type=Case.parse, help="class:bytes:sessions:per_connection[:auth]")
-    parser.add_argument("--command", help="measure this command in Postern's place; {port} and {next_hop} are put in")
-    parser.add_argument("--workers", type=int, default=0, help="processes of Postern that serve SMTP; 0: the one")
+    parser.add_argument("--command", help="measure this command as well; {port} and {next_hop} are put in")
+    parser.add_argument("--workers", type=int, default=2, help="processes of Postern that serve SMTP; 0: the one")
     parser.add_argument("--program", type=Path, default=Path(sys.executable).parent / "postern")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="programs and results go here")
     chosen = parser.parse_args()
     chosen.quick = chosen.quick or os.environ.get("QUICK", "") not in ("", "0")
     chosen.runs = chosen.runs or (3 if chosen.quick else 5)
-    chosen.seconds = chosen.seconds or (2.0 if chosen.quick else 5.0)
+    chosen.seconds = chosen.seconds or (0.7 if chosen.quick else 4.0)
+    if chosen.rows is None:
+        chosen.rows = int(os.environ.get("ROWS") or (50_000 if chosen.quick else 10_000_000))
+    chosen.relays = chosen.relays.split(",") if chosen.relays else (QUICK_RELAYS if chosen.quick else RELAYS)
+    if unknown := set(chosen.relays) - set(RELAYS):
+        parser.error(f"--relays: no relay {min(unknown)!r}; there are {', '.join(RELAYS)}")
+    chosen.out = chosen.out.resolve()
     return chosen
 
 
@@ -80,8 +90,9 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpus[0] if cpus else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} ({', '.join(platform.python_build())})",
         "postfix": output_of("postconf", "-dh", "mail_version"),
         "commit": output_of("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
     }
@@ -96,7 +107,7 @@ def output_of(*command: str) -> str:
 
 
 def take_turns(meter: Meter, case: Case, contestants: list[relays.Relay], runs: int, seconds: float) -> list[list[Run]]:
-    """`runs` rounds, each one run of every contestant, after a warm-up that also sets the number of messages."""
+    """`runs` rounds, each one run of every contestant, after a warm-up that also sets their numbers of messages."""
     seed = 0
 
     def one(relay: relays.Relay, messages: int) -> Run:
@@ -104,91 +115,71 @@ def take_turns(meter: Meter, case: Case, contestants: list[relays.Relay], runs: 
         seed += 1  # no two runs send the same messages
         return meter.run(case, messages, seed, relay=relay.name, port=relay.port, pids=relay.pids(), auth=relay.auth)
 
-    warm = max(case.sessions * 5, 200)
-    rates = [one(relay, warm).rate for relay in contestants]
-    messages = max(int(sum(rates) / len(rates) * seconds), warm)
-    return [[one(relay, messages) for relay in contestants] for _ in range(runs)]
-
-
-def spread(values: list[float], form: str) -> str:
-    """`least-most`."""
-    return f"{min(values):{form}}-{max(values):{form}}"
-
-
-def rows(case: Case, rounds: list[list[Run]]) -> list[tuple[str, ...]]:
-    """The case's lines of the table, one per relay."""
-    ratios = [turn[0].rate / turn[1].rate for turn in rounds if len(turn) > 1 and turn[1].rate]
-    lines: list[tuple[str, ...]] = []
-    for number, name in enumerate(run.relay for run in rounds[0]):
-        runs = [turn[number] for turn in rounds]
-        rates = [run.rate for run in runs]
-        lines.append(
-            (
-                case.kind,
-                str(case.size),
-                str(case.sessions),
-                str(case.per_connection or "all"),
-                "yes" if case.auth and number == 0 else "no",
-                name,
-                f"{median(rates):.0f}",
-                spread(rates, ".0f"),
-                f"{median(run.cpu for run in runs):.3f}",
-                f"{median(run.p50_ms for run in runs):.2f}",
-                f"{median(run.p99_ms for run in runs):.2f}",
-                f"{max(run.pss_mb for run in runs):.0f}",
-                str(sum(run.errors for run in runs)),
-                str(sum(run.arrived for run in runs)),
-                f"{median(ratios):.2f} ({spread(ratios, '.2f')})" if ratios and number == 0 else "",
-            )
-        )
-    return lines
-
-
-def show(lines: list[tuple[str, ...]]) -> None:
-    """The table, on standard output."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    warm = max(case.sessions * 5, 200 if case.size < 100_000 else 100)
+    numbers = [max(int(one(relay, warm).rate * seconds), warm) for relay in contestants]
+    return [[one(*each) for each in zip(contestants, numbers, strict=True)] for _ in range(runs)]
 
 
 def contestants_of(chosen: argparse.Namespace, stack: ExitStack, folder: Path, next_hop: int) -> list[relays.Relay]:
-    """What is to be measured, Postern first; Postfix is left out, with a word, where it cannot run."""
+    """What is to be measured, Postern first; who cannot run is left out, with a word."""
     found: list[relays.Relay] = []
     if chosen.command:
         found.append(relays.start_command(stack, chosen.command, folder, next_hop))
-    else:
-        found.append(relays.start_postern(stack, chosen.program, folder, next_hop, chosen.workers))
-    if reason := postfix.missing():
-        print(f"without Postfix, so without ratios: {reason}", file=sys.stderr)
-    else:
+    ours = [name for name in chosen.relays if name.startswith("postern")]
+    data = gateways.registry(chosen.program, chosen.out, chosen.rows) if ours else folder
+    for name in ours:
+        signing = name == "postern+dkim"
+        found.append(
+            gateways.start_postern(
+                stack, chosen.program, folder / name, next_hop, chosen.workers, data=data, signing=signing
+            )
+        )
+    if wanted(chosen, "postfix", postfix.missing()):
         found.append(relays.start_postfix(stack, next_hop))
+    if "postfix+rspamd" in chosen.relays and wanted(chosen, "postfix+rspamd", peers.missing_rspamd()):
+        found.append(peers.start_rspamd(stack, folder / "rspamd", next_hop))
+    if "haraka" in chosen.relays and wanted(chosen, "haraka", peers.install_haraka(chosen.out)):
+        found.append(peers.start_haraka(stack, folder / "haraka", chosen.out, next_hop))
     return found
+
+
+def wanted(chosen: argparse.Namespace, name: str, reason: str) -> bool:
+    """Whether a peer is to be started; says why not where it cannot."""
+    if name in chosen.relays and reason:
+        print(f"without {name}: {reason}", file=sys.stderr)
+    return name in chosen.relays and not reason
 
 
 def main() -> int:
     """Measure, print, write; the exit status."""
     chosen = options()
     load, sink = relays.build(chosen.out)
-    lines, results = [TITLES], list[tuple[Case, list[list[Run]]]]()
+    results = list[tuple[Case, list[list[Run]]]]()
+    lines, compared = [ratios.TITLES], [ratios.RATIO_TITLES]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-bench-")))
         next_hop, counter = relays.start_sink(stack, sink, folder)
         contestants = contestants_of(chosen, stack, folder, next_hop)
+        authenticating = frozenset(relay.name for relay in contestants if relay.auth)
         for case in chosen.case or (QUICK if chosen.quick else FULL):
             rounds = take_turns(Meter(load, counter), case, contestants, chosen.runs, chosen.seconds)
             results.append((case, rounds))
-            lines += rows(case, rounds)
+            lines += ratios.rows(case, rounds, authenticating)
+            compared += ratios.ratio_rows(case, rounds)
             print(f"measured: {case}", file=sys.stderr, flush=True)
-    when = datetime.now(UTC)
-    print(
-        f"\n{when:%Y-%m-%d %H:%M} UTC, {machine()['cpu']}, {machine()['cores']} cores; medians of {chosen.runs} runs\n"
-    )
-    show(lines)
+    when, where = datetime.now(UTC), machine()
+    head = f"{when:%Y-%m-%d %H:%M} UTC, {where['cpu']}, {where['cores']} cores, load {where['load']}"
+    if not any(name.startswith("postern") for name in chosen.relays):
+        chosen.rows = 0
+    print(f"\n{head}; {chosen.rows:,} consents; medians of {chosen.runs} turns\n")
+    print(ratios.shown(lines))
+    print(f"\nRatios of single turns\n\n{ratios.shown(compared)}")
     path = chosen.out / f"{when:%Y%m%dT%H%M%SZ}.json"
     found = [
         {"case": asdict(case), "rounds": [[asdict(run) for run in turn] for turn in rounds]} for case, rounds in results
     ]
-    path.write_text(json.dumps({"date": when.isoformat(), "machine": machine(), "results": found}, indent=1) + "\n")
+    written = {"date": when.isoformat(), "machine": where, "rows": chosen.rows, "results": found}
+    path.write_text(json.dumps(written, indent=1) + "\n")
     print(f"\nwritten to {path}")
     wrong = [run for _, rounds in results for turn in rounds for run in turn if run.errors or run.arrived]
     for run in wrong:
