@@ -47,7 +47,7 @@ def postal_address(message: Message, facts: Facts, policy: Policy) -> str | None
     words = _words(facts.customer.postal_address)
     if not words:
         return "no postal_address on file"
-    found = set(words) & set(_words(" ".join(plain_texts(message))))
+    found = _held(words, " ".join(plain_texts(message)))
     numbers = {word for word in words if any(each.isdigit() for each in word)}
     if len(found) >= _ENOUGH * len(set(words)) and (not numbers or found & numbers):
         return None
@@ -68,7 +68,7 @@ def sender_name(message: Message, facts: Facts, policy: Policy) -> str | None:
         return None
     words = [word for word in _words(facts.customer.name) if word not in _FORMS] or _words(facts.customer.name)
     shown = " ".join(mailbox.name for mailbox in message.shown("from"))
-    held = set(_words(f"{shown} {' '.join(plain_texts(message))}"))
+    held = _held(words, f"{shown} {' '.join(plain_texts(message))}")
     missing = len([word for word in words if word not in held])
     return f"{missing} of {len(words)} words of the sender's name are missing" if missing else None
 
@@ -110,5 +110,28 @@ def _asked(what: str, facts: Facts) -> bool:
 
 def _words(text: str) -> Sequence[str]:
     """The words of a text in lower case, accents taken off."""
-    plain = unicodedata.normalize("NFKD", text[:300_000].casefold()) if not text.isascii() else text.casefold()
-    return _WORD.findall("".join(each for each in plain if not unicodedata.combining(each)))
+    return _WORD.findall(_plain(text))
+
+
+def _held(words: Sequence[str], text: str) -> set[str]:
+    """Those of the words that are words of a text. They are few and it is long: it is not taken to pieces for them."""
+    plain = _plain(text)
+    return {word for word in set(words) if _stands(word, plain)}
+
+
+def _stands(word: str, plain: str) -> bool:
+    after = -1
+    while (at := plain.find(word, after + 1)) >= 0:
+        after = at + len(word)
+        if not plain[at - 1 : at].isalnum() and not plain[after : after + 1].isalnum():
+            return True
+    return False
+
+
+def _plain(text: str) -> str:
+    """A text in lower case, accents taken off."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text[:300_000].casefold())
+    # A text has few characters that differ, and many that do not.
+    return plain.translate({ord(each): None for each in set(plain) if unicodedata.combining(each)})

@@ -2,8 +2,8 @@
 
 The registry is built once by the program itself and kept under `build/bench`; each gateway gets a copy of all but the
 consents, which they share: ten million take 7 GB. Its rows are grounds for the addresses that smtpload writes to
-(`user0@example.org` and so on), on the list that its bulk mail names. Class bulk asks nothing of them yet: it will when
-the audience is checked, with the credential's `stream` below.
+(`user0@example.org` and so on), on the list that its bulk mail names. Class bulk comes from an address of its own, which
+is a credential of stream `bulk`: each of its recipients is decided about at RCPT and at the final dot.
 """
 
 import os
@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from consent.schema import REVISION
+from tests.bench.measure import BULK_CLIENT
 from tests.bench.relays import Command
 from tests.rig import redis
 from tests.rig.processes import Process, RigError, free_port
@@ -45,6 +46,7 @@ address = "127.0.0.1:{http}"
 
 [limits]
 connections_per_address = 1000
+loop_delay = 60  # late because others use the machine is no reason to turn the load away
 """
 
 CUSTOMERS = f"""\
@@ -59,6 +61,11 @@ unsubscribe_hosts = ["www.{DOMAIN}"]
 [[customers.credentials]]
 networks = ["127.0.0.0/8"]
 stream = "auto"
+
+[[customers.credentials]]
+networks = ["{BULK_CLIENT}/32"]
+stream = "bulk"
+list = "{LIST}"
 
 [[customers.credentials]]
 username = "{USERNAME}"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.rig.processes import RigError
 
+BULK_CLIENT = "127.0.0.2"
+"""Where bulk mail comes from, so that a relay which tells clients by their address may know it for what it is."""
 TICKS = os.sysconf("SC_CLK_TCK")
 TIME_LIMIT = 60
 """Seconds after which the load generator gives up on a run."""
@@ -118,6 +120,8 @@ class Meter:
         """
         command = [self.program, "-p", port, "--class", case.kind, "-l", case.size, "-s", case.sessions]
         command += ["-k", case.per_connection, "-m", messages, "-e", seed, "-t", TIME_LIMIT, "-c", self.counter]
+        if case.kind == "bulk":
+            command += ["-b", BULK_CLIENT]
         if case.auth and auth:
             command += ["-a", auth]
         before, cpu_before = arrived(self.counter), sum(cpu_by_process(pids).values())

@@ -3,6 +3,7 @@
  *
  *   smtpload -p PORT [options]
  *     -h HOST          IPv4 address to connect to (127.0.0.1)
+ *     -b ADDRESS       IPv4 address to connect from
  *     --class CLASS    personal (default) or bulk, see below
  *     -s SESSIONS      connections held at once (1)
  *     -m MESSAGES      how many to send in all (1000)
@@ -19,8 +20,9 @@
  *
  * Class personal: no List-* field; Subject, To and body differ in every message, the body being words drawn by a
  * generator seeded with SEED and the message's number, so that no two messages are near-identical.
- * Class bulk: complete bulk mail; List-Id, List-Unsubscribe (https, one token per recipient), List-Unsubscribe-Post,
- * an unsubscribe link in the text; otherwise one body for all.
+ * Class bulk: complete bulk mail; List-Id, List-Unsubscribe (https, one token per recipient), List-Unsubscribe-Post, a
+ * text and an HTML part of styled paragraphs, each with a visible link to unsubscribe and the postal address. Its words
+ * differ in every message too.
  *
  * Each message has a Message-ID of its own and one recipient, whose address stands in To.  The latency of a
  * connection's first message counts from connect().  Output: one line of JSON.  Exit status 0 when every message
@@ -56,19 +58,17 @@ struct session {
     long sent_on_conn, seq;
     size_t off, body_len;    /* off: bytes of out and body already written */
     double t0;
-    char *body;              /* its own for personal mail, one for all for bulk */
+    char *body;
     char out[2048], in[4096];
 };
 
-static struct sockaddr_in addr;
+static struct sockaddr_in addr, from_addr;
 static int ep, pipelining, kind = PERSONAL;
 static long per_conn, total = 1000, size = 2000, started, finished, ok, rejected, broken, failures;
 static long senders = 10, rcpt_pool = 1000000;
 static uint64_t seed = 1;
 static const char *domain = "example.com";
 static char auth_line[1024], date[64], first_error[200];
-static char *bulk_body;
-static size_t bulk_len;
 static float *lat;
 static char words[WORDS][SLOT];
 static unsigned char word_len[WORDS];
@@ -102,12 +102,12 @@ static void make_words(void) {
     }
 }
 
-/* `want` bytes of lines of words, then the end mark, at `to` (room: want + 2 * SLOT + 8); bytes written.
+/* `want` bytes of lines of words at `to` (room: want + 2 * SLOT); their end.
  * Words begin with letters, so nothing needs dot-stuffing. */
-static size_t write_text(char *to, long want, uint64_t state) {
-    char *p = to, *end = to + (want > 2 ? want - 2 : 1), *line = p;
+static char *write_words(char *to, long want, uint64_t *state) {
+    char *p = to, *end = to + (want > 1 ? want : 1), *line = p;
     while (p < end) {
-        uint64_t r = draw(&state);
+        uint64_t r = draw(state);
         for (int i = 0; i < 5 && p < end; i++, r >>= 11) {
             int w = r % WORDS;
             memcpy(p, words[w], SLOT);
@@ -115,8 +115,42 @@ static size_t write_text(char *to, long want, uint64_t state) {
             if (p - line >= LINE && p + 2 < end) { p[-1] = '\r'; *p++ = '\n'; line = p; }
         }
     }
+    return end;
+}
+
+/* `want` bytes of lines of words, then the end mark, at `to` (room: want + 2 * SLOT + 8); bytes written. */
+static size_t write_text(char *to, long want, uint64_t state) {
+    char *end = write_words(to, want - 2, &state);
     memcpy(end, "\r\n.\r\n", 5);
     return end + 5 - to;
+}
+
+/* The two parts of bulk mail for recipient `who`, `want` bytes of them, then the end mark (room: want + 4096). */
+static size_t write_parts(char *to, long want, long who, uint64_t state) {
+    static const char *paragraph = "<p style=\"margin:0 0 12px;color:#333333;font-size:14px\">\r\n";
+    char link[160], tail[700], *p = to, *end;
+    snprintf(link, sizeof link, "https://www.%s/u/%016lx", domain, who);
+    int tail_len = snprintf(tail, sizeof tail,
+        "</p>\r\n<hr>\r\n<p class=\"foot\">You get this mail because you asked for it.<br>\r\n"
+        "Bench Ltd, 1 High Street, Exampletown<br>\r\n<a href=\"%s\">Unsubscribe</a></p>\r\n"
+        "</td></tr></table></body></html>\r\n--parts--\r\n.\r\n", link);
+    p += sprintf(p, "--parts\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n");
+    p = write_words(p, want / 5, &state);
+    p += sprintf(p, "\r\n\r\nBench Ltd, 1 High Street, Exampletown\r\nUnsubscribe: %s\r\n"
+        "--parts\r\nContent-Type: text/html; charset=us-ascii\r\n\r\n<!doctype html>\r\n<html><head><style>\r\n"
+        "body { font-family: sans-serif; color: #222222; background: #ffffff }\r\n"
+        ".foot { font-size: 12px; color: #555555 }\r\n@media (max-width: 600px) { table { width: 100%% } }\r\n"
+        "</style></head><body><table width=\"600\"><tr><td>\r\n", link);
+    end = to + want - tail_len + 3;
+    while (end - p > 1000) {
+        p += sprintf(p, "%s", paragraph);
+        p = write_words(p, 400, &state);
+        p += sprintf(p, "</p>\r\n");
+    }
+    p += sprintf(p, "%s", paragraph);
+    if (end > p) p = write_words(p, end - p, &state);
+    memcpy(p, tail, tail_len);
+    return p + tail_len - to;
 }
 
 static void base64(char *to, const unsigned char *from, size_t n) {
@@ -150,9 +184,10 @@ static int write_head(char *to, size_t room, const struct session *s) {
     long who = s->seq % rcpt_pool, from = s->seq % senders;
     int n = snprintf(to, room,
         "Message-ID: <%llu.%ld@load.%s>\r\nDate: %s\r\nFrom: Sender %ld <sender%ld@%s>\r\n"
-        "To: User %ld <user%ld@example.org>\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n",
-        (unsigned long long)seed, s->seq, domain, date, from, from, domain, who, who);
+        "To: User %ld <user%ld@example.org>\r\nMIME-Version: 1.0\r\n%s",
+        (unsigned long long)seed, s->seq, domain, date, from, from, domain, who, who,
+        kind == BULK ? "Content-Type: multipart/alternative; boundary=\"parts\"\r\n" :
+        "Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n");
     if (kind == PERSONAL) {
         uint64_t state = ~(seed << 32 | (uint64_t)s->seq);
         const char *a = words[draw(&state) % WORDS], *b = words[draw(&state) % WORDS];
@@ -162,9 +197,8 @@ static int write_head(char *to, size_t room, const struct session *s) {
     return n + snprintf(to + n, room - n,
         "Subject: Your weekly offers\r\nReply-To: help@%s\r\nList-Id: Weekly offers <weekly.%s>\r\n"
         "List-Unsubscribe: <https://www.%s/u/%016lx>, <mailto:unsubscribe@%s>\r\n"
-        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nFeedback-ID: c47:shop:weekly:load\r\n\r\n"
-        "You get this mail because you asked for it at www.%s.\r\n"
-        "Unsubscribe: https://www.%s/u/%016lx\r\n\r\n", domain, domain, domain, who, domain, domain, domain, who);
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nFeedback-ID: c47:shop:weekly:load\r\n\r\n",
+        domain, domain, domain, who, domain);
 }
 
 static void arm(struct session *s, int w) {
@@ -178,6 +212,7 @@ static void conn_open(struct session *s) {
     int one = 1;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (from_addr.sin_family && bind(s->fd, (void *)&from_addr, sizeof from_addr) < 0) { perror("bind"); exit(1); }
     if (s->fd < 0 || (connect(s->fd, (void *)&addr, sizeof addr) < 0 && errno != EINPROGRESS)) {
         perror("connect");
         exit(1);
@@ -229,7 +264,9 @@ static int next_message(struct session *s) {
 static int send_message(struct session *s) {
     s->state = BODY; s->off = 0;
     s->outlen = write_head(s->out, sizeof s->out, s);
-    if (kind == PERSONAL) s->body_len = write_text(s->body, size - s->outlen, seed << 32 | (uint64_t)s->seq);
+    uint64_t state = seed << 32 | (uint64_t)s->seq;
+    if (kind == PERSONAL) s->body_len = write_text(s->body, size - s->outlen, state);
+    else s->body_len = write_parts(s->body, size - s->outlen, s->seq % rcpt_pool, state);
     return flush_out(s);
 }
 
@@ -315,7 +352,11 @@ int main(int argc, char **argv) {
     const char *host = "127.0.0.1", *counter = NULL;
     int port = 0, sessions = 1, c;
     double limit = 120;
-    while ((c = getopt_long(argc, argv, "h:p:s:m:l:k:xa:d:S:R:e:c:t:", names, NULL)) != -1) switch (c) {
+    while ((c = getopt_long(argc, argv, "h:b:p:s:m:l:k:xa:d:S:R:e:c:t:", names, NULL)) != -1) switch (c) {
+        case 'b':
+            from_addr.sin_family = AF_INET;
+            if (inet_pton(AF_INET, optarg, &from_addr.sin_addr) != 1) return usage("-b needs an IPv4 address");
+            break;
         case 'h': host = optarg; break;           case 'p': port = atoi(optarg); break;
         case 's': sessions = atoi(optarg); break; case 'm': total = atol(optarg); break;
         case 'l': size = atol(optarg); break;     case 'k': per_conn = atol(optarg); break;
@@ -347,15 +388,10 @@ int main(int argc, char **argv) {
         c0 = *cnt;
     }
     struct session *ss = calloc(sessions, sizeof *ss);
-    size_t room = size + 2 * SLOT + 16;
-    if (kind == BULK) {
-        bulk_body = malloc(room);
-        bulk_len = write_text(bulk_body, size - write_head(ss->out, sizeof ss->out, ss), seed);
-    }
+    size_t room = size + 4096;
     double t = now();
     for (int i = 0; i < sessions; i++) {
-        ss[i].body = kind == BULK ? bulk_body : malloc(room);
-        ss[i].body_len = bulk_len;
+        ss[i].body = malloc(room);
         conn_open(ss + i);
     }
     while (finished < total && failures < MAX_FAILURES && now() - t < limit) {

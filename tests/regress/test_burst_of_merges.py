@@ -16,9 +16,7 @@ COUNT = 90
 AT_ONCE = 30
 
 
-async def test_a_burst_reaches_no_more_than_slow_start_lets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_burst_reaches_no_more_than_slow_start_lets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.ledger.server.TIMEOUT", 60.0)
     codes: list[str] = []
     left = list(range(COUNT))
