@@ -421,6 +421,9 @@ class Transaction:
             recipients = None if address is None else (address,)
             decision = self._decision(phase, refusals.verdict(entered), reply, body, message, recipients=recipients)
             reply = await self._recorded(decision, reply)
+        if phase == "data" and self._onward is not None:
+            onward, self._onward = self._onward, None
+            await onward.abandon()  # nothing is held of the next hop while a refusal waits
         await self._turn()
         return reply
 
