@@ -10,7 +10,7 @@ from consent.tokens import Token
 from gateway.http.auth import caller
 from gateway.http.context import WRITERS, Asked, Context, by, parsed
 from gateway.http.fields import AddressText, Identifier
-from gateway.http.problems import LATER, Problem
+from gateway.http.problems import Problem
 from gateway.links import NoLinks, new_reference
 
 MOST_ADDRESSES = 1000
@@ -83,7 +83,7 @@ def _make(context: Context, asked: Asked, body: Wanted, token: Token) -> LinksSh
     try:
         made = [links.make(customer, body.list, parsed(each), reference, now) for each in body.addresses]
     except NoLinks as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), LATER) from None
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from None
     details = {"reference": reference, "links": len(made)}
     context.consents.recording.acted(by(token), "unsubscribe links", customer.id, body.list, details=details)
     pairs = zip(body.addresses, made, strict=True)

@@ -58,6 +58,8 @@ contact = "postmaster@{DOMAIN}"
 domains = ["{DOMAIN}"]
 unsubscribe_hosts = ["www.{DOMAIN}"]
 
+bulk = {{ slow_start = 0, observed = {{ day = 0, month = 0, year = 0 }} }}  # the load is one text
+
 [[customers.credentials]]
 networks = ["127.0.0.0/8"]
 stream = "auto"

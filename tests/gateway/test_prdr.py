@@ -40,7 +40,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, **found: Finding) -> None:
     def judge(*args: Any) -> Any:
         return replace(evaluate(*args), refused=refused)
 
-    monkeypatch.setattr("gateway.transaction.evaluate", judge)
+    monkeypatch.setattr("gateway.pipeline.evaluate", judge)
 
 
 async def send(talk: Talk, *names: str, prdr: bool = True) -> list[str]:

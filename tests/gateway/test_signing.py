@@ -13,6 +13,7 @@ import pytest_asyncio
 from sqlalchemy import update
 
 from config.customers import Credential, Customer
+from config.policy import Policy
 from consent.dkim_keys import Algorithm, DkimKey
 from consent.keys import Secrets
 from consent.schema import dkim_keys
@@ -127,21 +128,24 @@ async def test_ours_comes_beside_the_customers_own(up: tuple[Gateway, Smtpd, Tal
     assert [b"s=srsa" in each.value for each in arrived.all("dkim-signature")] == [True, False]
 
 
-async def test_bulk_without_a_key_is_observed_and_with_one_it_is_not(up: tuple[Gateway, Smtpd, Talk]) -> None:
-    gateway, hop, talk = up
-    pending = generate("rsa")
-    gateway.stores.dkim_keys.add("acme", "acme.example", "p1", "rsa", pending[1], pending[0], NOW)
-    await gateway.refresh()
-    assert (await send(talk, BULK)).startswith("250 ")
-    assert not Message(hop.accepted[0].content).all("dkim-signature")
-    found = [(each["code"], each["evidence"]) for each in decisions(gateway)[-1]["findings"]]
-    assert found == [("SIG-UNSIGNED", "no active key for acme.example or a domain above it")]
-    key = keep(gateway.stores, algorithm="ed25519")
-    await gateway.refresh()
-    assert (await send(talk, BULK)).startswith("250 ")
-    assert decisions(gateway)[-1]["findings"] == []
-    assert verdicts(hop.accepted[1].content, [key]) == [True]
-    assert not verdicts(hop.accepted[1].content.replace(b"/u/1", b"/u/2"), [key])[0]
+async def test_bulk_without_a_key_is_observed_and_with_one_it_is_not(tmp_path: Path) -> None:
+    async with running(tmp_path, policy=Policy(mode="observe")) as (gateway, hop, _):
+        talk = await Talk.to(gateway.smtp_addresses[0])
+        assert (await talk.login()).startswith("235 ")
+        pending = generate("rsa")
+        gateway.stores.dkim_keys.add("acme", "acme.example", "p1", "rsa", pending[1], pending[0], NOW)
+        await gateway.refresh()
+        assert (await send(talk, BULK)).startswith("250 ")
+        assert not Message(hop.accepted[0].content).all("dkim-signature")
+        found = {each["code"]: each["evidence"] for each in decisions(gateway)[-1]["findings"]}
+        assert found["SIG-UNSIGNED"] == "no active key for acme.example or a domain above it"
+        key = keep(gateway.stores, algorithm="ed25519")
+        await gateway.refresh()
+        assert (await send(talk, BULK)).startswith("250 ")
+        assert "SIG-UNSIGNED" not in {each["code"] for each in decisions(gateway)[-1]["findings"]}
+        assert verdicts(hop.accepted[1].content, [key]) == [True]
+        assert not verdicts(hop.accepted[1].content.replace(b"/u/1", b"/u/2"), [key])[0]
+        talk.writer.close()
 
 
 async def test_what_cannot_be_signed_is_our_fault_and_never_goes_unsigned(

@@ -221,7 +221,7 @@ class _Onward:
         self.accepted.append(address)
         return Reply(250, "2.1.5", "Ok")
 
-    async def send(self, head: bytes, body: Iterable[bytes], **more: Any) -> Delivery:
+    async def send_before(self, deadline: float, head: bytes, body: Iterable[bytes], **more: Any) -> Delivery:
         content = b"".join([head, *body])
         self.dot_sent = True
         self._hop.sent.append((tuple(self.accepted), content))

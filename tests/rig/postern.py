@@ -31,11 +31,14 @@ POSTERN = Path(sys.executable).with_name("postern")
 USUAL_PORTS = "usual-ports"
 """What `alone` is asked for while `postern demo` runs: it takes the usual ports where it can have them."""
 PASSWORD = "a-right-password"
+UNPACED: dict[str, Any] = {"slow_start": 0, "observed": {"day": 0, "month": 0, "year": 0}}
+"""For tests that send much mail of one kind and are not about that."""
 ACME: dict[str, Any] = {
     "id": "acme",
     "name": "Acme Ltd",
     "domains": ["acme.example"],
     "credentials": [{"username": "acme-app", "password": PASSWORD}],
+    "bulk": UNPACED,
 }
 """A customer that authenticates."""
 NETS: dict[str, Any] = {
@@ -43,6 +46,7 @@ NETS: dict[str, Any] = {
     "name": "Nets Ltd",
     "domains": ["nets.example"],
     "credentials": [{"networks": ["127.0.0.1/32"]}],
+    "bulk": UNPACED,
 }
 """A customer whose address is its name."""
 

@@ -73,7 +73,7 @@ def test_the_line_for_ones_own_message_works_when_pasted(tmp_path: Path) -> None
         done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stdout
         assert "250 2.0.0 Accepted" in done.stdout
-        assert "This is a test mailing" in (tmp_path / "demo/sink/00002.eml").read_text()
+        assert "This is a test mailing" in (tmp_path / "demo/sink/00003.eml").read_text()
         again = subprocess.run(
             [POSTERN, "demo", "--once", "--folder", tmp_path / "demo"], capture_output=True, text=True, timeout=30
         )

@@ -170,7 +170,7 @@ def test_check_knows_whether_bulk_mail_will_be_signed(desk: Desk) -> None:
 
     def codes() -> list[str]:
         found = json.loads(
-            desk.done("check", str(file), "--customer", "acme", "--rcpt", "bob@recipient.example", "--json")
+            desk.run("check", str(file), "--customer", "acme", "--rcpt", "bob@recipient.example", "--json").stdout
         )
         return [finding["code"] for finding in found["findings"] if finding["code"] == "SIG-UNSIGNED"]
 

@@ -25,9 +25,10 @@ GROUPS = {
         "suppressions",
     ),
     "relationships": ("add", "list"),
+    "unsubscribe": ("links",),
     "webhooks": ("list", "retry", "test", "secret"),
     "token": ("create", "list", "revoke"),
-    "audit": ("search", "verify"),
+    "audit": ("search", "explain", "findings", "verify"),
 }  # fmt: skip
 
 

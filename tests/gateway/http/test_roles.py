@@ -79,7 +79,7 @@ TABLE = {
         201, json={"rule": "HDR-DATE", "until": "2026-12-31T00:00:00Z", "reason": "test"}
     ),
     ("POST", f"{C}/exemptions/remove"): admin(json={"rule": "HDR-DATE", "reason": "test"}),
-    ("POST", f"{C}/unsubscribe-links"): writers(503, json={"addresses": [BOB], "list": "newsletter"}),
+    ("POST", f"{C}/unsubscribe-links"): writers(409, json={"addresses": [BOB], "list": "newsletter"}),
     ("GET", f"{C}/clusters"): readers(),
     ("PUT", f"{C}/clusters/{{cluster}}/label"): admin(json={"label": "bulk", "reason": "test"}),
     ("DELETE", f"{C}/clusters/{{cluster}}/label"): admin(params={"reason": "test"}),
