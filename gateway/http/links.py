@@ -10,7 +10,7 @@ from consent.tokens import Token
 from gateway.http.auth import caller
 from gateway.http.context import WRITERS, Asked, Context, by, parsed
 from gateway.http.fields import AddressText, Identifier
-from gateway.http.problems import Problem
+from gateway.http.problems import Problem, answers
 from gateway.links import NoLinks, new_reference
 
 MOST_ADDRESSES = 1000
@@ -63,7 +63,7 @@ def routes(app: FastAPI, context: Context) -> None:
     """Add the links."""
     router = context.router("unsubscribe links", WRITERS, octets=_OCTETS)
 
-    @router.post("/unsubscribe-links")
+    @router.post("/unsubscribe-links", responses=answers(HTTPStatus.CONFLICT))
     async def make_links(
         body: Wanted, asked: Annotated[Asked, Depends(context.asked)], token: Annotated[Token, Depends(caller)]
     ) -> LinksShown:

@@ -108,4 +108,4 @@ async def test_no_link_goes_out_that_the_audit_does_not_know(linked: Api, monkey
 
 async def test_without_a_public_url_it_is_the_operators_fault_and_says_so(api: Api) -> None:
     answer = await api.ask("POST", "unsubscribe-links", "own", json={"addresses": [BOB]})
-    assert "http.public_url is not set" in str(is_problem(answer, 503)["detail"])
+    assert "http.public_url is not set" in str(is_problem(answer, 409)["detail"])
