@@ -99,6 +99,7 @@ def colour(token: Token) -> Colour | str | None:
         red, green, blue = (min(1.0, max(0.0, float(each))) for each in found.to("srgb").coordinates[:3])
         return Colour(red, green, blue, min(1.0, max(0.0, float(found.alpha))))
     except (NotImplementedError, TypeError, ValueError, ArithmeticError):
+        # What the library says of colour spaces that it does not convert, and of numbers that are none.
         return None
 
 

@@ -62,5 +62,5 @@ def test_nesting_does_no_harm(html: str) -> None:
 
 
 @given(st.text())
-def test_anything_is_read(html: str) -> None:
-    lines_of_html(html)
+def test_anything_is_read_and_gives_lines(html: str) -> None:
+    assert not any("\n" in line.text for line in lines_of_html(html))

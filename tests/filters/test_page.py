@@ -2,7 +2,7 @@
 
 import pytest
 
-from filters.page import DEEPEST, LONGEST, MOST_ELEMENTS, TooMuch, read
+from filters.page import DEEPEST, LONGEST, MOST_ELEMENTS, Page, TooMuch, read
 
 
 def test_elements_text_and_links_stand_in_order() -> None:
@@ -44,4 +44,4 @@ def test_what_is_beyond_a_bound_is_not_read(html: str, said: str) -> None:
 
 @pytest.mark.parametrize("html", ["", "\x00", "<", "</p>", "<!--", "<a href='", "\ud800", "<\u0130>"])
 def test_nothing_raises(html: str) -> None:
-    read(html)
+    assert isinstance(read(html), Page)

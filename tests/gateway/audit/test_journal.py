@@ -141,6 +141,7 @@ async def test_a_noted_record_for_which_no_group_comes_is_written_by_itself(plac
     async with asyncio.timeout(60):
         while "outcome" not in kinds(place):  # noqa: ASYNC110 - until it stands
             await asyncio.sleep(0.01)
+    assert kinds(place) == ["start", "outcome"]
     await audit.close()
     whole(place)
 
