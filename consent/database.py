@@ -4,6 +4,7 @@ Callers are blocking: an event loop calls stores in a thread. A Database is made
 before a fork.
 """
 
+import errno
 import os
 import sqlite3
 import time
@@ -383,6 +384,13 @@ def _prepare_postgresql(engine: Engine, busy_seconds: int, durable: bool) -> Non
 def _make_private_file(path: Path) -> None:
     """Make the database file, mode 0600, if there is none: it holds password hashes. SQLite's other files follow."""
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Only where there is none. Whoever closes a file ends all locks that its process has on it (POSIX), those of
+        # SQLite's open connections too: then the next process to close deletes the write-ahead log beneath them, and
+        # they never see again what others write.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        fault = errno.EISDIR if path.is_dir() else 0 if os.access(path, os.R_OK | os.W_OK) else errno.EACCES
+        if fault:
+            raise RegistryDown(f"registry {path}: cannot be opened: {os.strerror(fault)}") from None
     except OSError as error:
         raise RegistryDown(f"registry {path}: cannot be opened: {error.strerror}") from None

@@ -210,7 +210,7 @@ def _prepare(stores: Stores) -> None:
     stores.customers.apply(load_customers(demo), utc_now())
     stores.customers.suspend("stopped", "demonstration", utc_now())
     stores.customers.resume("acme", "demonstration", utc_now())
-    stores.database.close()
+    stores.close()
 
 
 def _consents(gateway: Gateway) -> None:
