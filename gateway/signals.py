@@ -20,6 +20,8 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
 
+from msgspec import structs
+
 from config.policy import Policy
 from config.switch import Lock
 from consent.address import Address
@@ -127,7 +129,7 @@ class Signals:
     async def look(self, facts: Facts, passage: Passage) -> Facts:
         """The facts with the credential's activity, this message in it; without where the ledger is away."""
         answer = await self._ledger.watch(_watch(Kind.LOOK, facts, passage))
-        return facts if answer is None else replace(facts, activity=activity_of(answer))
+        return facts if answer is None else structs.replace(facts, activity=activity_of(answer))
 
     def count(self, facts: Facts, passage: Passage) -> None:
         """It has passed; nobody waits."""

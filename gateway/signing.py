@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec import structs
+
 from config.customers import Customer
 from consent.dkim_keys import DkimKey
 from consent.keys import Secrets, Unsealable
@@ -70,7 +72,7 @@ class Signing:
     def complete(self, facts: Facts, message: Message) -> Facts:
         """The facts with the domain in whose name the message will be signed."""
         domain = signing_domain(message, facts, self.domains(facts.customer.id))
-        return facts if domain is None else replace(facts, signing_domain=domain)
+        return facts if domain is None else structs.replace(facts, signing_domain=domain)
 
     async def sign(self, facts: Facts, message: Message, change: Change, now: datetime) -> Change:
         """The change with a signature of each key of the facts' signing domain on top of all other fields, if any.

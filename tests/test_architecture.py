@@ -47,7 +47,7 @@ DOORS = {
     "prometheus_client": ("gateway/metrics.py",),
     "ulid": ("gateway/transaction.py", "gateway/links.py"),
     "jinja2": ("consent/proof.py", "consent/unsubscribe_page.py"),
-    "msgspec": ("consent/", "gateway/"),
+    "msgspec": ("consent/", "filters/model.py", "gateway/"),
     "psycopg": ("consent/",),
     "confusable_homoglyphs": ("filters/skeleton.py",),
     "lxml": ("filters/lines.py", "filters/page.py"),

@@ -1,10 +1,9 @@
 """Content rules beside tests/cases/bulk.txt: what a message is not asked for."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from config.policy import Policy
 from filters import content

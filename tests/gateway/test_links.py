@@ -1,13 +1,13 @@
 """Links: made for one recipient, known again in messages, and of no use to anybody else."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import dkim
 import pytest
+from msgspec.structs import replace
 
 from config.customers import Credential, Customer
 from config.policy import Policy
