@@ -62,7 +62,7 @@ class Postgres:
                 stderr=log,
                 cwd=self._folder,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self._connect().close()
@@ -77,10 +77,10 @@ class Postgres:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGQUIT)
-                self._process.wait(20)
+                self._process.wait(60)
             self._process = None
 
     def send(self, number: int) -> None:
@@ -110,7 +110,7 @@ class Postgres:
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="postern", dbname="postgres", autocommit=True, connect_timeout=5
+            host="127.0.0.1", port=self.port, user="postern", dbname="postgres", autocommit=True, connect_timeout=60
         )
 
     def _as_user(self) -> list[str]:

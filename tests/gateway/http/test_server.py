@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 
 import httpx
@@ -62,9 +61,11 @@ async def test_a_head_that_does_not_come_ends_the_connection(api: Api, monkeypat
     monkeypatch.setattr(server, "_HEAD_SECONDS", 0.05)
     for first in (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"):
         assert await _rest(*await connect(api), first) == b""
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 60.0)
     reader, writer = await connect(api)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 5)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 60)
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.05)
     assert await _rest(reader, writer, b"GET /hea") == b""
 
 
@@ -127,9 +128,9 @@ async def test_it_ends_quickly_with_connections_that_are_kept_open(tmp_path: Pat
         host, _, port = gateway.http_address.rpartition(":")
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
         silent[0][1].write(b"GET /healthz HTTP/1.1\r\n")
-        begun = time.monotonic()
+        begun = asyncio.get_running_loop().time()
         await gateway.stop()
-        assert time.monotonic() - begun < 2
+        assert asyncio.get_running_loop().time() - begun < 2
         for _, writer in silent:
             writer.close()
         for client in clients:
