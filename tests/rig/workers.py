@@ -44,7 +44,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def wait_gone(*pids: int, timeout: float = 10) -> None:
+def wait_gone(*pids: int, timeout: float = 60) -> None:
     """Return once they have ended."""
     wait_until(lambda: all(map(gone, pids)), timeout, f"{pids} end")
 
