@@ -30,6 +30,7 @@ IMPURE = {"redis", "sqlalchemy", "asyncio", "socket", "os", "time", "random", "l
 DOORS = {
     "aiosmtpd": ("gateway/smtp/",),
     "redis": ("gateway/ledger/",),
+    "hiredis": ("gateway/ledger/wire.py",),
     "sqlalchemy": ("consent/",),
     "alembic": ("consent/",),
     "pydantic": ("config/", "gateway/http/"),
