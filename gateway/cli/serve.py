@@ -1,6 +1,8 @@
 """`postern serve`: the gateway, in one process or with workers."""
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import logging
 import signal
@@ -77,8 +79,11 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 def settled() -> None:
     """What is in memory now stays, and need not be looked through for garbage: with 100,000 customers that would stop
-    all sessions for more than a second."""
+    all sessions for more than a second. What the imports have left free goes back to the system, a seventh of all; only
+    the GNU C library has a call for that."""
     gc.freeze()
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 async def serve(

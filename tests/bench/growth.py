@@ -211,15 +211,15 @@ def rows(name: str, found: Sequence[tuple[int, list[Run]]]) -> Iterator[tuple[st
 # Start
 
 
-def greeting_after(process: Process, port: int) -> float:
-    """Seconds from starting the process to its greeting; raises RigError."""
+def greeting_after(process: Process, port: int) -> tuple[float, float]:
+    """Seconds from starting the process to its greeting, and those of CPU; raises RigError."""
     begun = time.monotonic()
     with process.start():
         while process.running and time.monotonic() < begun + 300:
             try:
                 with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
                     if client.recv(100).startswith(b"220 "):
-                        return time.monotonic() - begun
+                        return time.monotonic() - begun, sum(cpu_by_process([process.pid]).values())
             except OSError:
                 time.sleep(0.005)
         raise RigError(f"no greeting\n{process.tail()}")
@@ -240,7 +240,8 @@ def started(chosen: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
                 took = [
                     greeting_after(gateway.process, gateway.port) for _ in range(1 if point > 10_000 else chosen.runs)
                 ]
-                found = {"of": dimension.title, "point": point, "seconds": took, "search": 0.0}
+                found = {"of": dimension.title, "point": point, "seconds": [each[0] for each in took]}
+                found |= {"cpu": [each[1] for each in took], "search": 0.0}
                 if name == "history" and point:
                     begun = time.monotonic()
                     config = gateway.process.command[gateway.process.command.index("--config") + 1]
@@ -277,6 +278,7 @@ def memory(chosen: argparse.Namespace, meter: Meter, started: Gateways) -> Itera
     def largest() -> float:
         return max(held for pid, held in processes() if pid != gateway.process.pid or not chosen.workers)
 
+    time.sleep(2)
     yield "a worker at first", largest()
     command = [meter.program, "-p", gateway.port, "-s", 100 * max(chosen.workers, 1), "-m", 1_000_000, "-t", 8]
     load = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -336,7 +338,9 @@ def main() -> int:
             results["start"] = list(started(chosen, Path(folder_name)))
         for each in results["start"]:
             search = f"; `audit search` {each['search']:.2f} s" if each["search"] else ""
-            print(f"start with {each['point']:,} {each['of']}: {median(each['seconds']):.2f} s{search}")
+            print(
+                f"start with {each['point']:,} {each['of']}: {median(each['seconds']):.2f} s, CPU {median(each['cpu']):.2f} s{search}"
+            )
     if "memory" in chosen.only:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-growth-")))
