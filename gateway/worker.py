@@ -109,8 +109,11 @@ class Worker:
         return b""
 
     async def _begin(self, task: Task) -> bytes:
+        from gateway.cli.serve import settled
+
         gateway = Gateway(task.settings, task.policy, self._clock, process=self._name)
         await gateway.start()
+        settled()
         self._gateway = gateway
         return b""
 

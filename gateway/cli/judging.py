@@ -19,7 +19,7 @@ from config.settings import Dns
 from consent.address import Address
 from consent.customers import StoredCustomer
 from consent.decide import Decision
-from filters.engine import Bound, evaluate
+from filters.engine import Bound, bind, evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Phase, Reply, Verdict
 from filters.signing import signing_domain
@@ -156,7 +156,7 @@ def _identity(stored: StoredCustomer, username: str | None, policy: Policy) -> I
     customer = stored.customer
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
-    entry = entry_of(stored, policy)
+    entry = entry_of(stored, bind(policy, stored.customer.actions))
     if username is None:
         return Identity(entry, customer.credentials[0], "none")
     name, _, suffix = username.lower().partition("+")

@@ -198,6 +198,24 @@ async def test_a_counter_that_has_gone_back_is_counted_and_all_customers_are_rea
         assert changes.went_back == 1
 
 
+async def test_sessions_have_their_turn_while_many_customers_are_replaced(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, _, _):
+        many = [{"id": f"c{number}", "name": "C", "domains": [f"c{number}.example"]} for number in range(120)]
+        before, seen = len(gateway.directory), set[int]()
+
+        async def session() -> None:
+            while True:
+                seen.add(len(gateway.directory) - before)
+                await asyncio.sleep(0)
+
+        gateway.stores.customers.apply(CustomersFile.model_validate({"customers": many}).customers, gateway.clock())
+        task = asyncio.create_task(session())
+        await gateway.changes.refresh()
+        task.cancel()
+        assert seen >= {0, 50, 100}
+        assert len(gateway.directory) == before + 120
+
+
 async def test_cleaning_forgets_old_repeats(tmp_path: Path) -> None:
     async with running(tmp_path) as (gateway, _, _):
         gateway.repeats.remember("acme", b"d" * 32, "REF")
