@@ -136,13 +136,13 @@ def top_rate(found: Installation, seconds: float) -> float:
     time.sleep(2)
     found.tell("rate 0")  # what is written down by now is flushed
     time.sleep(0.5)
-    done = sum(begun <= line["ended"] < ended for line in found.client_log() if "id" in line)
+    done = sum(1 for line in found.client_log() if "id" in line and begun <= line["ended"] < ended)
     return done / (ended - begun)
 
 
 def run(chosen: argparse.Namespace, found: Installation) -> tuple[soak_report.Course, list[Fault]]:
     """The whole course of it."""
-    top = 0.0 if chosen.rate else top_rate(found, min(30.0, chosen.minutes * 2))
+    top = 0.0 if chosen.rate else top_rate(found, min(30.0, max(5.0, chosen.minutes * 2)))
     rate: float = chosen.rate or top * chosen.share
     cap = cap_for(rate, SHARES["capped"] / 100)
     found.limit(cap)
@@ -177,6 +177,7 @@ def main() -> int:
         course, faults = run(chosen, found)
         evidence = Evidence(found.client_log(), found.sink_log(), found.audit(), faults)
         result = judged(evidence)
+        result.complaints = found.complaints()
         soak_report.judge(result, evidence, course, found.verify(), long=chosen.minutes >= JUDGED)
         series = soak_report.series(found.client_log(), course)
     faults.sort(key=lambda each: each.begun)

@@ -57,6 +57,8 @@ class Found:
     """What must not be: what, and the first cases."""
     allowed: Counter[str] = field(default_factory=Counter)
     """What may be while something is away, and was."""
+    complaints: Counter[str] = field(default_factory=Counter)
+    """What the nodes' logs warn of."""
     wrong_counts: Counter[str] = field(default_factory=Counter)
 
     def told(self) -> dict[str, dict[str, Any]]:

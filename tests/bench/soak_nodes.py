@@ -1,9 +1,11 @@
 """What `make soak` runs: two nodes, their PostgreSQL and Redis, the next hop, the clients; and what is done to them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,7 @@ from tests.rig.postern import POSTERN, Postern
 from tests.rig.processes import RigError, free_port, wait_for_port
 from tests.rig.redis import RedisServer
 
+_COMPLAINT = re.compile(r"[-0-9]+ [:,0-9]+ (?:WARNING|ERROR|CRITICAL) (.*)")
 LONGEST_DRAIN = 400.0
 """Seconds until the clients must have ended."""
 LONGEST_COMMAND = 900.0
@@ -175,6 +178,17 @@ class Installation:
             reference: Record(record.node, record.at, outcomes.get(reference, "none"))
             for reference, record in found.items()
         }
+
+    def complaints(self) -> Counter[str]:
+        """What the nodes' logs warn of, numbers left out; `Traceback` for what was not foreseen."""
+        found: Counter[str] = Counter()
+        for number, node in enumerate(self._nodes, 1):
+            for line in node.process.log_text().splitlines():
+                if line.startswith("Traceback"):
+                    found[f"node {number}: Traceback"] += 1
+                elif complaint := _COMPLAINT.match(line):
+                    found[f"node {number}: {re.sub('[0-9]+', 'N', complaint[1])[:110]}"] += 1
+        return found
 
     def verify(self) -> list[tuple[int, str]]:
         """Status and text of `postern audit verify` on each node."""

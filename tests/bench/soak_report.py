@@ -84,6 +84,9 @@ def judge(found: Found, evidence: Evidence, course: Course, verified: list[tuple
             found.broken("audit", f"node {number}: {text[:400]}")
         found.counts["records of the audit"] += int((re.match(r"(\d+) records", text) or ["", "0"])[1])
         found.counts["torn tails set aside"] += text.count("note ")
+    for what, count in found.complaints.items():
+        if "Traceback" in what:
+            found.broken("not foreseen", f"{what}: {count} times, see the log (--keep)")
     for name, passed, may in over_limit(evidence, course.cap, course.processes, course.begun):
         if passed > may:
             found.broken("over the limit", f"{passed} in a minute of {course.cap} ({name}: {may} at most)")
@@ -128,6 +131,7 @@ def shown(course: Course, found: Found, faults: Sequence[Fault], seen: Sequence[
                  tablefmt="github", floatfmt=".1f"),
         tabulate(_disk(course), ("on disk", "MB", "octets a message"), tablefmt="github", floatfmt=",.0f"),
     ]  # fmt: skip
+    parts.append(tabulate(sorted(found.complaints.items()), ("in the logs", "times"), tablefmt="github"))
     for what, cases in found.wrong.items():
         parts.append(f"BROKEN  {what}: {found.wrong_counts[what]}\n" + "\n".join(f"  {case}" for case in cases))
     return "\n\n".join([*parts, "broken" if found.wrong else "all as it must be"])
