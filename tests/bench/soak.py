@@ -14,6 +14,7 @@ must be; whether memory is flat is judged from half an hour on.
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -160,6 +161,9 @@ def run(chosen: argparse.Namespace, found: Installation) -> tuple[soak_report.Co
         samples.append(found.sample())
         faults.until(min(end, now + every))
         found.check()
+        if len(samples) % 5 == 1:
+            seen = ", ".join(f"{name} {each.pss_mb:.0f} MB" for name, each in samples[-1].programs.items())
+            print(f"minute {(now - begun) / 60:.0f}: {seen}; load {samples[-1].load}", file=sys.stderr, flush=True)
     samples.append(found.sample())
     found.finish()
     return soak_report.Course(begun, end, top, rate, cap, 2 * max(1, chosen.workers), samples), faults.done
@@ -168,6 +172,7 @@ def run(chosen: argparse.Namespace, found: Installation) -> tuple[soak_report.Co
 def main() -> int:
     """Soak, tell, write; the exit status."""
     chosen = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("soak: ended by SIGTERM"))  # what was started is ended, too
     chosen.out.mkdir(parents=True, exist_ok=True)
     when = datetime.now(UTC)
     with ExitStack() as stack:

@@ -130,6 +130,7 @@ class Evidence:
 def judged(evidence: Evidence) -> Found:
     """Each recipient of each message."""
     found = Found()
+    found.counts["messages"] = len(evidence.kinds)
     for unit, tries in evidence.tries.items():
         _told(evidence, unit, tries, found)
         for each in tries[:-1]:
@@ -208,6 +209,8 @@ def _causes(said: str) -> tuple[str, ...]:
     near-identical mail may reach: mail to more than that waits, also where it is like no other."""
     if said.startswith("450 4.7.28"):
         return ("redis", "redis-forgot")
+    if said.startswith("451 4.4.2"):
+        return ("stalled", "cut")
     return ("killed", "stalled", "cut") if said == "no reply" else ("killed", "stalled", "cut", "later")
 
 

@@ -146,7 +146,7 @@ class Installation:
             "next hop": self._sink.child.pid,
         }
         roots |= {f"node {n}": node.process.pid for n, node in enumerate(self._nodes, 1) if node.process.running}
-        disk = {f"audit {n}": octets_in(node.folder / "var" / "audit") for n, node in enumerate(self._nodes, 1)}
+        disk = {"both audits": sum(octets_in(node.folder / "var" / "audit") for node in self._nodes)}
         disk |= {"registry": octets_of(self._url), "redis": octets_in(self._redis.log.parent)}
         with Path("/proc/loadavg").open() as file:
             load = float(file.read().split()[0])

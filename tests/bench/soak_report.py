@@ -125,7 +125,7 @@ def shown(course: Course, found: Found, faults: Sequence[Fault], seen: Sequence[
                 *((f"put off: {why}{_after(found, why)}", f"{count:,}") for why, count in sorted(found.put_off.items())),
                 *((f"allowed: {what}", count) for what, count in sorted(found.allowed.items())),
             ],
-            ("recipients", "number"), tablefmt="github",
+            ("recipients but for the first line", "number"), tablefmt="github",
         ),
         tabulate(_programs(course), ("program", "MB at first", "at last", "MB an hour", "files", "threads", "CPU ms a message"),
                  tablefmt="github", floatfmt=".1f"),
