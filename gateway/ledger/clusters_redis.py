@@ -78,7 +78,7 @@ class RedisClusters:
         answer = await self._ask(customer, "place", fingerprint.all, fresh, reduced(recipients), features=features)
         if answer is None:
             placed = self._alone.put(customer, fingerprint, recipients, fresh=fresh)
-            return placed._replace(reach=self._of_all(placed.reach))
+            return placed._replace(reach=await self._of_all(customer, placed.cluster, placed.reach))
         if not answer:
             return NOWHERE
         id, since, messages, *reach = answer
@@ -91,7 +91,7 @@ class RedisClusters:
         """With these; within 2 * TIMEOUT of the ledger's."""
         answer = await self._ask(customer, "reach", cluster, reduced(recipients))
         if answer is None:
-            return self._of_all(await self._alone.reach(customer, cluster, recipients))
+            return await self._of_all(customer, cluster, await self._alone.reach(customer, cluster, recipients))
         return Reach(*answer)
 
     def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> asyncio.Future[bytes | None] | None:
@@ -112,7 +112,8 @@ class RedisClusters:
         """The largest clusters of several messages."""
         answer = await self._ask(customer, "grown")
         if answer is None:
-            return [each._replace(reach=self._of_all(each.reach)) for each in await self._alone.grown(customer)]
+            grown = await self._alone.grown(customer)
+            return [each._replace(reach=await self._of_all(customer, each.id, each.reach)) for each in grown]
         largest = sorted(answer, key=lambda row: (-row[3], row[0]))[:LISTED]
         reaches = await asyncio.gather(*(self._ask(customer, "reach", row[0], []) for row in largest))
         return [
@@ -142,9 +143,11 @@ class RedisClusters:
         now = round(self._clock() * 1000)
         return self._ledger.run(self._script, _key(customer), _encode((what, now, *more)) + features)
 
-    def _of_all(self, reach: Reach) -> Reach:
-        """What it comes to if all processes reached as many as this one."""
-        return Reach(*(figure * self._processes for figure in reach))
+    async def _of_all(self, customer: str, cluster: str, reach: Reach) -> Reach:
+        """What it comes to if all processes have reached as many as this one. Those who are asked about are reached by
+        none yet, and asked about here alone: a letter to ten is no campaign of ten times the processes."""
+        reached = await self._alone.reach(customer, cluster)
+        return Reach(*(each + own * (self._processes - 1) for each, own in zip(reach, reached, strict=True)))
 
 
 @lru_cache(maxsize=10_000)
