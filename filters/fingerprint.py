@@ -40,7 +40,7 @@ _FEW = 96
 LOOKED_AT = 64 * 1024
 """Characters of a text that are looked at. Who writes as many before what many get, different ones each time, could
 hide a short text behind far fewer: of what is shared, less than half of the features would be left."""
-LONGEST = 4 * 1024
+LONGEST = 16 * 1024
 """Octets of a text up to which all of it has features; of a longer one a sample has."""
 _WORD = re.compile(
     r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+"
