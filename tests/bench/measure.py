@@ -109,6 +109,8 @@ class Meter:
 
     program: Path
     counter: Path
+    client: str = "127.0.0.1"
+    """Where all but bulk mail comes from."""
 
     def run(
         self, case: Case, messages: int, seed: int, *, relay: str, port: int, pids: list[int], auth: str | None = None
@@ -120,8 +122,7 @@ class Meter:
         """
         command = [self.program, "-p", port, "--class", case.kind, "-l", case.size, "-s", case.sessions]
         command += ["-k", case.per_connection, "-m", messages, "-e", seed, "-t", TIME_LIMIT, "-c", self.counter]
-        if case.kind == "bulk":
-            command += ["-b", BULK_CLIENT]
+        command += ["-b", BULK_CLIENT if case.kind == "bulk" else self.client]
         if case.auth and auth:
             command += ["-a", auth]
         before, cpu_before = arrived(self.counter), sum(cpu_by_process(pids).values())

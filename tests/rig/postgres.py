@@ -29,6 +29,12 @@ class Postgres:
         self._names = count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def initialise(self) -> None:
         """Make the cluster."""
         self._data.mkdir()
