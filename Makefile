@@ -19,7 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits soak bulk campaign dkim docs mutants fuzz lock wheel \
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits soak bulk campaign \
+	dkim fleet docs mutants fuzz lock wheel \
 	clean packages
 
 help:  ## show this
@@ -63,6 +64,10 @@ bench-limits: .venv/dev packages  ## show in full that limits hold, whatever cou
 
 soak: .venv/dev packages  ## an hour of mail through two nodes with faults: nothing lost, memory flat (ARGS="--minutes 3 --rate 50")
 	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+fleet: .venv/dev packages  ## show that limits, withdrawals, kills and cost hold on several nodes behind HAProxy (QUICK=1; ARGS="exact --nodes 1,2")
+	@if [ "$$(id -u)" = 0 ] && ! command -v haproxy >/dev/null; then sh tests/rig/packages.sh haproxy || true; fi
+	QUICK=$(QUICK) $(BIN)/python -m tests.bench.fleet $(ARGS)
 
 campaign: .venv/dev packages  ## send a campaign of 10,000 by Postfix and Exim, and count who got it (ARGS="bulk auto --people 1000")
 	$(BIN)/python -m tests.bench.campaign $(ARGS)

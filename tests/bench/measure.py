@@ -115,6 +115,8 @@ class Meter:
 
     program: Path
     counter: Path
+    client: str = "127.0.0.1"
+    """Where all but bulk mail comes from."""
 
     def run(
         self, case: Case, messages: int, seed: int, *, relay: str, port: int, pids: list[int], auth: str | None = None
@@ -132,8 +134,7 @@ class Meter:
             command += ["-u", "-R", case.pool]
         if case.customers:
             command += ["-n", case.customers]
-        if case.kind == "bulk":
-            command += ["-b", BULK_CLIENT]
+        command += ["-b", BULK_CLIENT if case.kind == "bulk" else self.client]
         if case.auth and auth:
             command += ["-a", auth]
         before, cpu_before = arrived(self.counter), sum(cpu_by_process(pids).values())

@@ -1,12 +1,13 @@
 """What another process changes acts here within five seconds, and a registry that is down changes nothing."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from config.customers import CustomersFile
 from consent.credentials import Which
@@ -214,6 +215,29 @@ async def test_sessions_have_their_turn_while_many_customers_are_replaced(tmp_pa
         task.cancel()
         assert seen >= {0, 50, 100}
         assert len(gateway.directory) == before + 120
+
+
+async def test_while_nothing_changes_the_registry_is_asked_one_question(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, _, _):
+        gateway.changes.load()
+        asked: list[str] = []
+        here = threading.get_ident()
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if threading.get_ident() == here and statement != "BEGIN":  # others ask by themselves meanwhile
+                asked.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            gateway.changes.load()
+            assert len(asked) == 1
+            assert "FROM changes" in asked[0]
+            gateway.stores.repeats.put("acme", b"d" * 32, "REF", gateway.clock())
+            asked.clear()
+            gateway.changes.load()
+            assert [each for each in asked if "FROM repeats" in each]
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
 
 
 async def test_cleaning_forgets_old_repeats(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import ceil, inf
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +39,8 @@ class Task:
     until_full: bool = False
     """Ends when every recipient of a transaction was refused by a limit."""
     nice: int = 0
+    again: bool = False
+    """What is not taken, or breaks, is sent again until it is, as a mail server does; one recipient of each message."""
 
 
 class Turn(NamedTuple):
@@ -65,6 +67,8 @@ class Sent:
     turns: list[Turn]
     broken: list[str]
     """Sessions that ended otherwise than by QUIT, and why."""
+    again: list[str] = field(default_factory=list)
+    """Why something was sent again."""
 
     @property
     def passed(self) -> int:
@@ -117,6 +121,7 @@ class Crowd:
                 told = json.loads(out)
                 found.turns.extend(Turn(*each) for each in told["turns"])
                 found.broken.extend([told["broken"]] if told["broken"] else [])
+                found.again.extend(told["again"])
         except subprocess.TimeoutExpired as error:
             raise RigError(f"a client has not ended: {error}") from None
         finally:

@@ -69,9 +69,10 @@ class Postern:
         *,
         customers: Sequence[Mapping[str, Any]] = (ACME, NETS),
         settings: Mapping[str, Any] | None = None,
+        listener: Mapping[str, Any] | None = None,
         arguments: Sequence[str] = (),
     ) -> None:
-        """`arguments` are those of `postern serve`."""
+        """`listener` is what else its SMTP listener has; `arguments` are those of `postern serve`."""
         self.folder = folder
         self.port, self.http_port = free_port(), free_port()
         self._customers = customers
@@ -79,7 +80,9 @@ class Postern:
         self._settings: dict[str, Any] = {
             "hostname": "gw.example",
             "data_dir": "var",
-            "smtp": {"listeners": [{"address": f"127.0.0.1:{self.port}", "auth_without_tls": True}]},
+            "smtp": {
+                "listeners": [{"address": f"127.0.0.1:{self.port}", "auth_without_tls": True, **(listener or {})}]
+            },
             "next_hops": [{"name": "default", "addresses": [f"127.0.0.1:{next_hop}"]}],
             "operator": {"domains": ["gw.example"], "mailbox": "abuse@gw.example"},
             "http": {"address": f"127.0.0.1:{self.http_port}"},

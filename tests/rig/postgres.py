@@ -33,6 +33,12 @@ class Postgres:
         self._migrated = False
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def initialise(self) -> None:
         """Make the cluster."""
         self._data.mkdir()

@@ -10,8 +10,9 @@ from tests.rig.postern import PASSWORD
 class Client(smtplib.SMTP):
     """A session with a gateway; replies come back as text, such as `250 2.1.0 Sender ok`."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__("127.0.0.1", port, timeout=60)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        """`source` is the address to connect from."""
+        super().__init__("127.0.0.1", port, timeout=60, source_address=(source, 0))
         self.ehlo("client.example")
 
     def __enter__(self) -> Self:
