@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits bulk campaign dkim docs mutants fuzz lock wheel \
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits soak bulk campaign dkim docs mutants fuzz lock wheel \
 	clean packages
 
 help:  ## show this
@@ -60,6 +60,9 @@ dkim: .venv/dev  ## sign 10,000 messages of every shape, verify them by dkimpy a
 
 bench-limits: .venv/dev packages  ## show in full that limits hold, whatever counts and fails, and who notices (ARGS="exact bomb")
 	$(BIN)/python -m tests.bench.limits $(ARGS)
+
+soak: .venv/dev packages  ## an hour of mail through two nodes with faults: nothing lost, memory flat (ARGS="--minutes 3 --rate 50")
+	$(BIN)/python -m tests.bench.soak $(ARGS)
 
 campaign: .venv/dev packages  ## send a campaign of 10,000 by Postfix and Exim, and count who got it (ARGS="bulk auto --people 1000")
 	$(BIN)/python -m tests.bench.campaign $(ARGS)

@@ -36,21 +36,23 @@ _QUOTED_FROM_HERE = frozenset(("divrplyfwdmsg", "appendonsend", "x_divrplyfwdmsg
 """What Outlook puts before the message that is answered: all behind it is quoted."""
 
 
-class Line(NamedTuple):
-    """One line of text, and whether it is marked as a quotation or a signature. An empty one parts paragraphs."""
+class Lines(NamedTuple):
+    """Text by lines."""
 
-    text: str
-    quoted: bool = False
+    texts: list[str]
+    """Each without white space around it. An empty one parts paragraphs."""
+    quoted: frozenset[int] = frozenset()
+    """The numbers, from 0, of those that are marked as a quotation or a signature."""
 
 
-def lines_of_text(text: str) -> list[Line]:
+def lines_of_text(text: str) -> Lines:
     """The lines of plain text."""
-    return [Line(line.strip()) for line in text.splitlines()]
+    return Lines(list(map(str.strip, text.splitlines())))
 
 
-def lines_of_html(html: str) -> list[Line]:
+def lines_of_html(html: str) -> Lines:
     """The text of HTML as a recipient reads it, block by block."""
-    target = _Lines()
+    target = _Target()
     parser = etree.HTMLParser(target=target, recover=True, no_network=True)
     try:
         parser.feed(html.replace("\x00", ""))
@@ -60,14 +62,15 @@ def lines_of_html(html: str) -> list[Line]:
     except etree.XMLSyntaxError:
         pass  # what was read until here counts
     target.end_line()
-    return target.lines
+    return Lines(target.texts, frozenset(target.quoted))
 
 
-class _Lines:
+class _Target:
     """What the parser tells its tags and text to."""
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self.texts: list[str] = []
+        self.quoted: list[int] = []
         self._line: list[str] = []
         self._unseen = 0
         """How many open tags there are from the one on that is not shown."""
@@ -121,9 +124,11 @@ class _Lines:
             text = " ".join("".join(self._line).split())
             self._line.clear()
             if text:
-                self.lines.append(Line(text, bool(self._quoted) or self._behind))
-        if parted and self.lines and self.lines[-1].text:
-            self.lines.append(Line(""))
+                if self._quoted or self._behind:
+                    self.quoted.append(len(self.texts))
+                self.texts.append(text)
+        if parted and self.texts and self.texts[-1]:
+            self.texts.append("")
 
 
 def _is_hidden(attributes: dict[str, str]) -> bool:

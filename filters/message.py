@@ -86,8 +86,12 @@ class Message:
         self.raw = raw
         self._mailboxes: dict[str, tuple[Address, ...] | None] = {}
         self._shown: dict[str, tuple[Mailbox, ...]] = {}
+        self.texts: list[list[Any]] | None = None
+        """Its text parts as `filters.parts` finds them: once for all who ask."""
         self.shown_texts: list[list[Any]] | None = None
         """Its texts as `filters.unsubscribe` reads them: once for all who ask."""
+        self.plain_text: str | None = None
+        """All of them as `filters.content` looks for words in them."""
 
     @cached_property
     def body_start(self) -> int:

@@ -34,9 +34,12 @@ def texts(message: Message) -> list[list[Text]]:
 
     Attachments and attached messages are none; what cannot be decoded is read as far as that goes.
     """
-    fields = [field for name in _FIELDS for field in message.all(name)[:1]]
-    block = b"".join(b"%s:%s\r\n" % (field.name.encode(), field.value[:_LONGEST_HEADER]) for field in fields)
-    return _Reader(message).part(block, message.body_start, len(message.raw), 0)
+    if message.texts is None:
+        fields = [field for name in _FIELDS for field in message.all(name)[:1]]
+        block = b"".join(b"%s:%s\r\n" % (field.name.encode(), field.value[:_LONGEST_HEADER]) for field in fields)
+        message.texts = _Reader(message).part(block, message.body_start, len(message.raw), 0)
+    found: list[list[Text]] = message.texts
+    return found
 
 
 _FIELDS = ("content-type", "content-transfer-encoding", "content-disposition")

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from filters.lines import Line, lines_of_html, lines_of_text
+from filters.lines import Lines, lines_of_html, lines_of_text
 from filters.message import Message
 from filters.page import Element, TooMuch, read
 from filters.parts import Text, texts
@@ -201,30 +201,32 @@ def _lines(message: Message) -> tuple[list[str], int]:
         if text is None:
             continue
         pictures += _pictures(text) if text.html else 0
-        shown = lines_of_html(text.text) if text.html else _unwrapped(lines_of_text(text.text))
-        for line in shown:
-            if line.text and not line.quoted:
-                lines += _pieces(line.text[:left])
-                left -= len(line.text)
+        for line in _not_quoted(lines_of_html(text.text)) if text.html else _unwrapped(lines_of_text(text.text)):
+            if line:
+                lines += _pieces(line[:left])
+                left -= len(line)
             if left <= 0 or len(lines) >= MOST_LINES:
                 return lines, pictures
     return lines, pictures
 
 
-def _unwrapped(lines: Sequence[Line]) -> Iterator[Line]:
+def _not_quoted(lines: Lines) -> Iterator[str]:
+    return (text for at, text in enumerate(lines.texts) if at not in lines.quoted)
+
+
+def _unwrapped(lines: Lines) -> Iterator[str]:
     """Plain text without what is quoted, lines that a mail program broke whole again."""
     whole: list[str] = []
     length = 0
-    for line in lines:
-        text = line.text
+    for text in lines.texts:
         if text and not text.startswith(">"):
             whole.append(text)
             length += len(text)
             if len(text) >= _WRAPPED and length < LONGEST_LINE:
                 continue
-        yield Line(" ".join(whole))
+        yield " ".join(whole)
         whole, length = [], 0
-    yield Line(" ".join(whole))
+    yield " ".join(whole)
 
 
 def _pieces(text: str) -> Iterator[str]:

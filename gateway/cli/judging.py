@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from msgspec import structs
+
 from config.customers import IDENTIFIER
 from config.policy import MessageBounds, Policy
 from config.settings import Dns
@@ -121,7 +123,7 @@ async def judge(stored: StoredCustomer, sent: Sent, court: Court) -> Checked:
     audience = Audience(court.registry, identity, sent.path, court.clock, court.policy.mode)
     at_rcpt = await _at_rcpt(audience, [each for each in sent.recipients if not court.desk.serves(each)])
     left = tuple(each for each in sent.recipients if each not in at_rcpt)
-    facts = replace(facts, recipients=left or sent.recipients)
+    facts = structs.replace(facts, recipients=left or sent.recipients)
     rules = () if left and all(map(court.desk.serves, left)) else identity.entry.rules
     if at_data:
         whole = Checked(
@@ -190,7 +192,7 @@ async def _at_dot(
     classed = alone(facts, message)
     facts = await audience.addressed(facts, message, classed)
     facts = court.links.complete(facts, message, facts.list)
-    facts = replace(facts, signing_domain=signing_domain(message, facts, sent.keyed))
+    facts = structs.replace(facts, signing_domain=signing_domain(message, facts, sent.keyed))
     async with contextlib.AsyncExitStack() as stack:
         resolver = Resolver(court.dns.servers, asyncio.get_running_loop().time) if court.dns.servers else None
         if resolver is not None:

@@ -1,12 +1,16 @@
 """filters/fingerprint.py."""
 
+import random
+import struct
+from collections.abc import Callable
 from email.message import EmailMessage
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.fingerprint import FEATURES, NONE, Fingerprint, fingerprint, words
+from filters.fingerprint import FEATURES, LONGEST, NONE, Fingerprint, _hashed, _hashes, fingerprint, words
 from filters.message import Message
 
 KEY = b"of sixteen bytes"
@@ -105,6 +109,71 @@ def test_html_without_text_gives_way_to_its_alternative() -> None:
 def test_scripts_without_spaces_have_words_too() -> None:
     assert words(["お早め"]) == ["お", "早", "め"]
     assert words(["see https://a.example/x or mail a@b.example 4x4"]) == ["see", "or", "mail", "0"]
+
+
+def long(seed: int, count: int) -> list[str]:
+    """Paragraphs, no two alike."""
+    draw = random.Random(seed)
+    syllables = [first + second for first in "bdfghklmnprst" for second in ("a", "en", "i", "or", "u")]
+    return [
+        " ".join("".join(draw.choices(syllables, k=draw.randrange(1, 4))) for _ in range(60)) + "."
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda blocks, seed: long(seed, 20) + blocks,
+        lambda blocks, seed: [*blocks, *long(seed, 20)],
+        lambda blocks, seed: [
+            each
+            for at, block in enumerate(blocks)
+            for each in (block, *(long(seed * 1000 + at, 1) if at % 3 == 0 else []))
+        ],
+        lambda blocks, seed: random.Random(seed).sample(blocks, len(blocks)),
+        lambda blocks, seed: [f"> {each}" for each in long(seed, 200)] + blocks,
+    ],
+    ids=["behind", "before", "between", "order", "behind a quotation"],
+)
+@pytest.mark.parametrize("count", [60, 150])
+def test_long_texts_that_share_most_of_what_they_say_are_alike(
+    count: int, change: Callable[[list[str], int], list[str]]
+) -> None:
+    blocks = long(0, count)
+    several = [of("\n\n".join(change(blocks, seed))) for seed in range(1, 7)]
+    likeness = [alike(one, other) for one, other in combinations(several, 2)]
+    assert sum(likeness) / len(likeness) > 0.45
+
+
+def test_a_long_text_and_one_that_was_just_short_enough_are_alike() -> None:
+    text = " ".join(long(0, 40))
+    assert alike(of(text[: LONGEST - 10]), of(text[: LONGEST + 200])) > 0.7
+
+
+def test_long_texts_that_say_other_things_are_not_alike() -> None:
+    assert alike(of("\n\n".join(long(1, 60))), of("\n\n".join(long(2, 60)))) < 0.1
+
+
+def test_a_disclaimer_does_not_count_in_a_long_text_either() -> None:
+    text = "\n\n".join(long(0, 13))
+    notice = "This message is confidential and privileged. If you are not the intended recipient, delete it. " * 8
+    assert alike(of(f"{text}\n\n{notice}"), of(text)) > 0.9
+
+
+def test_features_are_what_their_words_add_up_to() -> None:
+    """By another way: one word after the other."""
+    hashes, salt = _hashes(KEY, 0), _hashes(KEY, 2**60 + 1)
+    found = words([TEXT])
+    numbers = [struct.unpack("<3Q", hashes[word]) for word in found]
+    added = [
+        (one[0] + two[1] + three[2]) % 2**61 >> 29
+        for one, two, three in zip(numbers, numbers[1:], numbers[2:], strict=False)
+    ]
+    assert _hashed(found, hashes) == added
+    assert max(max(number) for number in numbers) < 2**61
+    assert _hashed(found, salt) != added
+    assert _hashed(found[:2], hashes) == []
 
 
 @given(st.binary(max_size=500))

@@ -8,7 +8,7 @@ from filters.lines import lines_of_html, lines_of_text
 
 
 def shown(html: str) -> list[str]:
-    return [line.text for line in lines_of_html(html) if line.text]
+    return [text for text in lines_of_html(html).texts if text]
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,16 @@ def test_what_a_recipient_reads(html: str, expected: list[str]) -> None:
     ],
 )
 def test_what_is_marked_as_quoted_is_set_apart(html: str) -> None:
-    assert {line.text: line.quoted for line in lines_of_html(html) if line.text} == {"own": False, "q": True}
+    lines = lines_of_html(html)
+    assert {text: at in lines.quoted for at, text in enumerate(lines.texts) if text} == {"own": False, "q": True}
 
 
 def test_a_block_that_is_no_quotation_is_none() -> None:
-    assert not any(line.quoted for line in lines_of_html("<blockquote>own</blockquote><div class=x>own</div>"))
+    assert not lines_of_html("<blockquote>own</blockquote><div class=x>own</div>").quoted
 
 
 def test_plain_text_keeps_its_lines() -> None:
-    assert [line.text for line in lines_of_text("a\r\n\r\n b ")] == ["a", "", "b"]
+    assert lines_of_text("a\r\n\r\n b ").texts == ["a", "", "b"]
 
 
 @pytest.mark.parametrize(
@@ -63,4 +64,4 @@ def test_nesting_does_no_harm(html: str) -> None:
 
 @given(st.text())
 def test_anything_is_read_and_gives_lines(html: str) -> None:
-    assert not any("\n" in line.text for line in lines_of_html(html))
+    assert not any("\n" in text for text in lines_of_html(html).texts)

@@ -2,14 +2,16 @@
 
 import pytest
 
+from filters.fingerprint import words
 from filters.lines import lines_of_text
-from filters.own import own_text
+from filters.own import _DISCLAIMER, disclaims, own_text, without_disclaimers, without_habits
 
 TEXT = "The shelf is too high for the door, so we take the other one on Friday."
 
 
 def own(text: str, author: str = "") -> list[str]:
-    return own_text(lines_of_text(text), author)[0]
+    found = own_text(lines_of_text(text), author)
+    return without_habits(without_disclaimers(found.written), found.names)[0]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,25 @@ def test_what_is_quoted_is_told_apart_and_loses_its_signature_too() -> None:
     text = (
         f"Yes.\n\nOn 20 Nov 2026, Bob Becker <b@b.example> wrote:\n> Hi Ann,\n> {TEXT}\n>\n> Bob Becker\n> Becker Ltd"
     )
-    written, quoted = own_text(lines_of_text(text))
-    assert written == ["Yes."]
+    found = own_text(lines_of_text(text))
+    quoted = without_habits(found.quoted, found.others)[0]
+    assert without_habits(found.written, found.names) == (["Yes."], [])
     assert TEXT in quoted and "Becker Ltd" not in quoted
+
+
+def test_what_is_left_out_is_told() -> None:
+    lines = ["Dear Bob,", "", TEXT, "Sent from my phone", "", "Regards", "Ann"]
+    kept, left_out = without_habits(lines, set())
+    assert kept == [TEXT]
+    assert sorted(filter(None, left_out)) == ["Ann", "Dear Bob,", "Regards", "Sent from my phone"]
+
+
+def test_a_text_without_the_words_of_disclaimers_is_not_searched_for_any() -> None:
+    for _ in range(2):  # the second time its words are known
+        assert not disclaims(words([TEXT]))
+
+
+@pytest.mark.parametrize("marker", _DISCLAIMER)
+def test_each_mark_of_a_disclaimer_is_seen_in_its_words(marker: str) -> None:
+    assert disclaims(words([f"Which is {marker.upper()}s, they say"]))
+    assert disclaims(words([marker]))

@@ -1,7 +1,6 @@
 """What another process changes acts here within five seconds, and a registry that is down changes nothing."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -25,12 +24,12 @@ async def test_a_suspension_by_another_process_acts_within_five_seconds_on_an_op
         await talk.login()
         other = Stores.open(gateway.settings)
         other.customers.suspend("acme", "complaints", gateway.clock())
-        started = time.monotonic()
+        started = asyncio.get_running_loop().time()
         await talk.ask("MAIL FROM:<ann@acme.example>")
         while (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("250 "):
             await talk.ask("RSET")
             await talk.ask("MAIL FROM:<ann@acme.example>")
-            assert time.monotonic() - started < 5
+            assert asyncio.get_running_loop().time() - started < 5
         other.close()
         talk.writer.close()
 
@@ -42,11 +41,15 @@ RCPT = "RCPT TO:<bob@recipient.example>"
 
 async def followed(gateway: Gateway, act: Callable[[Stores], object]) -> None:
     """Do it as another process does, and return once this one has heard of it, within five seconds."""
-    other, entry, started = Stores.open(gateway.settings), gateway.directory.get("acme"), time.monotonic()
+    other, entry, started = (
+        Stores.open(gateway.settings),
+        gateway.directory.get("acme"),
+        asyncio.get_running_loop().time(),
+    )
     act(other)
     other.close()
     while gateway.directory.get("acme") is entry:
-        assert time.monotonic() - started < 5
+        assert asyncio.get_running_loop().time() - started < 5
         await asyncio.sleep(0.02)
 
 
