@@ -131,7 +131,16 @@ def registry(program: Path, out: Path, rows: int) -> Path:
 def start_postern(
     stack: ExitStack, program: Path, folder: Path, next_hop: int, workers: int, *, data: Path, signing: bool = False
 ) -> Command:
-    """Start it in `folder`, on a copy of `data`, for as long as the stack lasts; raises RigError.
+    """Start what `make_postern` makes, for as long as the stack lasts; raises RigError."""
+    made = make_postern(stack, program, folder, next_hop, workers, data=data, signing=signing)
+    stack.enter_context(made.process.start(port=made.port, timeout=300))
+    return made
+
+
+def make_postern(
+    stack: ExitStack, program: Path, folder: Path, next_hop: int, workers: int, *, data: Path, signing: bool = False
+) -> Command:
+    """One in `folder`, on a copy of `data`, that is not started; raises RigError.
 
     With workers there is a Redis for what they count together, which counts as a part of it. `signing`: with
     RSA-2048.
@@ -147,6 +156,5 @@ def start_postern(
         run(program, config, "dkim", "create", "--customer", CUSTOMER, "--domain", DOMAIN, "--force")
     serve: list[str | Path] = [program, "serve", "--config", config, *(["--workers", str(workers)] if workers else [])]
     process = Process(serve, folder / "postern.log")
-    stack.enter_context(process.start(port=port, timeout=300))
     name = "postern+dkim" if signing else "postern"
     return Command(name, port, f"{USERNAME}:{PASSWORD}", process, (server,) if server else ())

@@ -233,10 +233,9 @@ def started(chosen: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
         for point in points_of(chosen, name):
             data = dimension.data(chosen, point)
             with ExitStack() as stack:
-                gateway = gateways.start_postern(
+                gateway = gateways.make_postern(
                     stack, chosen.program, folder / f"start-{name}-{point}", 25, chosen.workers, data=data
                 )
-                gateway.process.stop()
                 took = [
                     greeting_after(gateway.process, gateway.port) for _ in range(1 if point > 10_000 else chosen.runs)
                 ]
@@ -335,12 +334,13 @@ def main() -> int:
         print(shown(lines))
     if "start" in chosen.only:
         with tempfile.TemporaryDirectory(prefix="postern-growth-") as folder_name:
-            results["start"] = list(started(chosen, Path(folder_name)))
-        for each in results["start"]:
-            search = f"; `audit search` {each['search']:.2f} s" if each["search"] else ""
-            print(
-                f"start with {each['point']:,} {each['of']}: {median(each['seconds']):.2f} s, CPU {median(each['cpu']):.2f} s{search}"
-            )
+            results["start"] = []
+            for each in started(chosen, Path(folder_name)):
+                results["start"].append(each)
+                search = f"; `audit search` {each['search']:.2f} s" if each["search"] else ""
+                print(
+                    f"start with {each['point']:,} {each['of']}: {median(each['seconds']):.2f} s, CPU {median(each['cpu']):.2f} s{search}"
+                )
     if "memory" in chosen.only:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-growth-")))
