@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, Row, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent import customer_rows
 from consent.customers import CustomerError, UnknownCustomer, checked_reason
@@ -56,7 +55,6 @@ class ClusterLabelStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._build = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def all(self, customer: str) -> tuple[ClusterLabel, ...]:
         """Those of one customer that say anything, by cluster."""
@@ -128,7 +126,8 @@ class ClusterLabelStore:
     def _write(self, connection: Connection, customer: str, cluster: str, values: Mapping[str, object]) -> None:
         changed = {**values, "change": self._database.next_change(connection)}
         blank = {"labelled_by": "", "reason": ""}
-        build = self._build(cluster_labels).values({"customer": customer, "cluster": cluster, **blank, **changed})
+        values = {"customer": customer, "cluster": cluster, **blank, **changed}
+        build = self._database.insert(cluster_labels).values(values)
         connection.execute(build.on_conflict_do_update(index_elements=["customer", "cluster"], set_=changed))
         mine = cluster_labels.c.customer == customer
         count = connection.execute(select(func.count()).select_from(cluster_labels).where(mine)).scalar_one()

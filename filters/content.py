@@ -47,7 +47,7 @@ def postal_address(message: Message, facts: Facts, policy: Policy) -> str | None
     words = _words(facts.customer.postal_address)
     if not words:
         return "no postal_address on file"
-    found = _held(words, " ".join(plain_texts(message)))
+    found = _held(words, _text(message))
     numbers = {word for word in words if any(each.isdigit() for each in word)}
     if len(found) >= _ENOUGH * len(set(words)) and (not numbers or found & numbers):
         return None
@@ -67,8 +67,8 @@ def sender_name(message: Message, facts: Facts, policy: Policy) -> str | None:
     if not _asked("sender_name", facts):
         return None
     words = [word for word in _words(facts.customer.name) if word not in _FORMS] or _words(facts.customer.name)
-    shown = " ".join(mailbox.name for mailbox in message.shown("from"))
-    held = _held(words, f"{shown} {' '.join(plain_texts(message))}")
+    shown = _plain(" ".join(mailbox.name for mailbox in message.shown("from")))
+    held = _held(words, shown) | _held(words, _text(message))
     missing = len([word for word in words if word not in held])
     return f"{missing} of {len(words)} words of the sender's name are missing" if missing else None
 
@@ -85,7 +85,11 @@ def second_contact(message: Message, facts: Facts, policy: Policy) -> str | None
     section 2(1)(d)): a telephone number, an e-mail address or a web address in the text."""
     if not _asked("second_contact", facts):
         return None
-    return None if any(_CONTACT.search(text.lower()) for text in plain_texts(message)) else "none in the text"
+    # Nearly always it is a web address, which is found soonest.
+    if any("https://" in text or "http://" in text for text in plain_texts(message)):
+        return None
+    texts = plain_texts(message, one_line=True)
+    return None if any(_CONTACT.search(text.lower()) for text in texts) else "none in the text"
 
 
 @rule(
@@ -113,9 +117,15 @@ def _words(text: str) -> Sequence[str]:
     return _WORD.findall(_plain(text))
 
 
-def _held(words: Sequence[str], text: str) -> set[str]:
+def _text(message: Message) -> str:
+    """All texts of a message in lower case, accents taken off: once for both who look for words in it."""
+    if message.plain_text is None:
+        message.plain_text = _plain(" ".join(plain_texts(message)))
+    return message.plain_text
+
+
+def _held(words: Sequence[str], plain: str) -> set[str]:
     """Those of the words that are words of a text. They are few and it is long: it is not taken to pieces for them."""
-    plain = _plain(text)
     return {word for word in set(words) if _stands(word, plain)}
 
 

@@ -88,6 +88,8 @@ class Message:
         self._shown: dict[str, tuple[Mailbox, ...]] = {}
         self.shown_texts: list[list[Any]] | None = None
         """Its texts as `filters.unsubscribe` reads them: once for all who ask."""
+        self.plain_text: str | None = None
+        """All of them as `filters.content` looks for words in them."""
 
     @cached_property
     def body_start(self) -> int:

@@ -62,17 +62,19 @@ class Element:
     @property
     def text(self) -> str:
         """All text within it, as it stands, with the alternative text of its images."""
-        found: list[str] = []
+        return "".join(self.texts())
+
+    def texts(self) -> "Iterator[str]":
+        """The same, piece by piece."""
         stack: list[Element | str] = [self]
         while stack:
             part = stack.pop()
             if isinstance(part, str):
-                found.append(part)
+                yield part
                 continue
             if part.name == "img":
-                found.append(f" {part.attributes.get('alt', '')} ")
+                yield f" {part.attributes.get('alt', '')} "
             stack.extend(reversed(part.parts))
-        return "".join(found)
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +88,9 @@ class Page:
     """Every `style`, in order."""
     quirks: bool
     """It names no document type, so that lengths need no unit (HTML section 15.1, "quirks mode")."""
+    texts: list[str]
+    """All text within the root's elements but those that are a `style` or `script`, piece by piece, with the
+    alternative text of its images."""
 
 
 def read(html: str) -> Page:
@@ -101,7 +106,9 @@ def read(html: str) -> Page:
         pass  # empty, or what was read until here counts
     if builder.excess:
         raise TooMuch(builder.excess)
-    return Page(builder.root, builder.links, builder.styles, builder.quirks)
+    if builder.moved:
+        builder.texts = [f"{each.text} " for each in builder.root.elements if each.name not in ("style", "script")]
+    return Page(builder.root, builder.links, builder.styles, builder.quirks, builder.texts)
 
 
 class _Builder:
@@ -112,6 +119,9 @@ class _Builder:
         self.links: list[Element] = []
         self.styles: list[Element] = []
         self.quirks = True
+        self.texts: list[str] = []
+        """As they are told, which is their order unless something was moved."""
+        self.moved = False
         self.excess = ""
         self._open = [self.root]
         self._count = 0
@@ -129,15 +139,19 @@ class _Builder:
             return
         parent = self._open[-1]
         if parent.name == "head" and parent.parent is not None and tag.lower() not in _OF_HEAD:
-            parent = parent.parent
+            parent, self.moved = parent.parent, True
         element = Element(tag.lower(), dict(attributes) if attributes else {}, parent, len(parent.elements))
         if "class" in element.attributes:
             element.classes = frozenset(element.attributes["class"].split())
         parent.elements.append(element)
         parent.parts.append(element)
         self._open.append(element)
+        if parent is self.root:
+            self.moved = self.moved or len(self.root.elements) > 1 or element.name in ("style", "script")
         if element.name == "a" and "href" in element.attributes:
             self.links.append(element)
+        elif element.name == "img":
+            self.texts.append(f" {element.attributes.get('alt', '')} ")
         elif element.name == "style":
             self.styles.append(element)
 
@@ -148,6 +162,8 @@ class _Builder:
     def data(self, text: str) -> None:
         if not self.excess:
             self._open[-1].parts.append(text)
+            if len(self._open) > 1:
+                self.texts.append(text)
 
     def close(self) -> None:
         """Nothing more is built."""

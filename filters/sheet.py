@@ -12,7 +12,7 @@ import tinycss2
 from cssselect2 import parser
 from tinycss2.nth import parse_nth
 
-from filters.media import holds
+from filters.media import WIDTHS, holds
 from filters.page import Element, TooMuch
 from filters.values import PROPERTIES, Values, read
 
@@ -21,6 +21,10 @@ LONGEST = 128 * 1024
 MOST_SELECTORS = 4000
 MOST_STEPS = 100_000
 """Comparisons of an element with a piece of a selector, for one part."""
+_USUAL = 8 * 1024
+"""Characters of style sheets of which many are remembered."""
+_USUAL_STYLE = 512
+"""Characters of a `style` attribute that is remembered."""
 _DEEPEST = 5
 """At-rules within one another."""
 
@@ -40,6 +44,9 @@ _PLACES = frozenset((
 _NTH = frozenset(("nth-child", "nth-last-child", "nth-of-type", "nth-last-of-type"))
 
 
+_EVERY = frozenset(WIDTHS)
+
+
 class Rule(NamedTuple):
     """One selector of a style rule with what it declares."""
 
@@ -48,8 +55,8 @@ class Rule(NamedTuple):
     order: int
     plain: Values
     important: Values
-    media: tuple[Sequence[Any], ...]
-    """The media queries around it, outermost first; all must hold."""
+    widths: frozenset[int]
+    """Those of `WIDTHS` on which all media queries around it hold."""
 
 
 class Sheet:
@@ -62,13 +69,15 @@ class Sheet:
         self.others: list[Rule] = []
         self.count = 0
         self.has_media = False
+        self.verdicts: dict[tuple[int, str], str] = {}
+        """What `filters.visible` has found out under these rules; it keeps them few."""
 
-    def add(self, rule: Rule) -> None:
-        """Put in one more; raises TooMuch."""
+    def add(self, rule: Rule, *, media: bool) -> None:
+        """Put in one more, of a media query or of none; raises TooMuch."""
         self.count += 1
         if self.count > MOST_SELECTORS:
             raise TooMuch(f"more than {MOST_SELECTORS} selectors")
-        self.has_media = self.has_media or bool(rule.media)
+        self.has_media = self.has_media or media
         last = rule.tree.right if isinstance(rule.tree, parser.CombinedSelector) else rule.tree
         place = self.others
         for simple in last.simple_selectors:
@@ -81,33 +90,56 @@ class Sheet:
                 place = self.by_name.setdefault(simple.lower_local_name, [])
         place.append(rule)
 
-    def near(self, element: Element) -> Iterator[Rule]:
+    def near(self, element: Element) -> list[Rule]:
         """The rules whose selector may match an element."""
-        yield from self.by_id.get(element.attributes.get("id", ""), ())
-        for name in element.classes:
-            yield from self.by_class.get(name, ())
-        yield from self.by_name.get(element.name, ())
-        yield from self.others
+        found: list[Rule] = []
+        if element.attributes:
+            found += self.by_id.get(element.attributes.get("id", ""), ())
+            for name in element.classes:
+                found += self.by_class.get(name, ())
+        found += self.by_name.get(element.name, ())
+        found += self.others
+        return found
 
 
-@lru_cache(maxsize=8)
 def sheet(text: str, quirks: bool) -> Sheet:
     """The rules of style sheets; raises TooMuch. The messages of a campaign share theirs."""
+    return (_usual_sheet if len(text) <= _USUAL else _long_sheet)(text, quirks)
+
+
+def _sheet(text: str, quirks: bool) -> Sheet:
     if len(text) > LONGEST:
         raise TooMuch(f"style sheets longer than {LONGEST // 1024} KiB")
     made = Sheet()
     try:
-        _take(made, tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), (), quirks)
+        _take(made, tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), None, 0, quirks)
     except RecursionError:
         raise TooMuch("a selector nested too deep") from None
     return made
 
 
+_usual_sheet = lru_cache(maxsize=64)(_sheet)
+_long_sheet = lru_cache(maxsize=4)(_sheet)
+
+
+def forget() -> None:
+    """Read all anew: for what measures that."""
+    for known in (_usual_sheet, _long_sheet, _usual_style):
+        known.cache_clear()
+
+
 def declared(text: str, quirks: bool) -> tuple[Values, Values]:
-    """What a `style` attribute declares, plain and important; raises TooMuch."""
+    """What a `style` attribute declares, plain and important; raises TooMuch. Not to be changed: others share it."""
+    return (_usual_style if len(text) <= _USUAL_STYLE else _style)(text, quirks)
+
+
+def _style(text: str, quirks: bool) -> tuple[Values, Values]:
     if len(text) > LONGEST:
         raise TooMuch(f"a style attribute longer than {LONGEST // 1024} KiB")
     return _declarations(tinycss2.parse_blocks_contents(text), quirks)
+
+
+_usual_style = lru_cache(maxsize=512)(_style)
 
 
 def _declarations(nodes: Sequence[Any], quirks: bool) -> tuple[Values, Values]:
@@ -121,23 +153,27 @@ def _declarations(nodes: Sequence[Any], quirks: bool) -> tuple[Values, Values]:
     return plain, important
 
 
-def _take(made: Sheet, nodes: Sequence[Any], media: tuple[Sequence[Any], ...], quirks: bool) -> None:
+def _take(made: Sheet, nodes: Sequence[Any], widths: frozenset[int] | None, depth: int, quirks: bool) -> None:
+    """Put in what stands within media queries so deep, which hold on these widths; None where there is no query."""
     for node in nodes:
         if node.type == "at-rule" and node.content is not None:
+            inner, deep = widths, depth
             if node.lower_at_keyword == "media":
-                inner: tuple[Sequence[Any], ...] = (*media, node.prelude)
-            elif node.lower_at_keyword in ("supports", "layer", "document", "-moz-document"):
-                inner = media
-            else:
+                inner = frozenset(each for each in (WIDTHS if widths is None else widths) if holds(node.prelude, each))
+                deep += 1
+            elif node.lower_at_keyword not in ("supports", "layer", "document", "-moz-document"):
                 continue
-            if len(inner) > _DEEPEST:
+            if deep > _DEEPEST:
                 raise TooMuch(f"at-rules nested more than {_DEEPEST} deep")
-            _take(made, tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True), inner, quirks)
+            within = tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True)
+            _take(made, within, inner, deep, quirks)
         elif node.type == "qualified-rule":
             plain, important = _declarations(tinycss2.parse_blocks_contents(node.content), quirks)
             if plain or important:
+                shown = _EVERY if widths is None else widths
                 for selector in _selectors(node.prelude):
-                    made.add(Rule(selector.parsed_tree, selector.specificity, made.count, plain, important, media))
+                    rule = Rule(selector.parsed_tree, selector.specificity, made.count, plain, important, shown)
+                    made.add(rule, media=widths is not None)
 
 
 def _selectors(prelude: Sequence[Any]) -> list[Node]:
@@ -172,22 +208,19 @@ def _check(node: Node) -> None:
 
 
 class Matcher:
-    """Which rules the elements of one page have, on a screen of some width in CSS pixels."""
+    """Which rules the elements of one page have."""
 
-    def __init__(self, rules: Sheet, width: int) -> None:
+    def __init__(self, rules: Sheet) -> None:
         self._rules = rules
-        self._width = width
         self._steps = 0
         self._known: dict[tuple[int, int], bool] = {}
 
     def of(self, element: Element) -> list[Rule]:
-        """The rules that an element has, the strongest last; raises TooMuch."""
-        found = [
-            rule
-            for rule in self._rules.near(element)
-            if self._is(rule.tree, element) and all(holds(query, self._width) for query in rule.media)
-        ]
-        return sorted(found, key=lambda rule: (rule.specificity, rule.order))
+        """The rules that an element has on one width or another, the strongest last; raises TooMuch."""
+        found = [rule for rule in self._rules.near(element) if self._is(rule.tree, element)]
+        if len(found) > 1:
+            found.sort(key=lambda rule: (rule.specificity, rule.order))
+        return found
 
     def _is(self, node: Node, element: Element) -> bool:
         self._step()  # what is remembered takes a step too: there may be very many such

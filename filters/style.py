@@ -45,6 +45,11 @@ _SIZED = frozenset((
 ))  # fmt: skip
 """Elements whose `width` and `height` attributes are lengths."""
 
+LOOKED_AT = frozenset((
+    "style", "hidden", "bgcolor", "color", "text", "link", "width", "height", "size", "href", "open",
+))  # fmt: skip
+"""Attributes on which it depends what is seen of an element, beside the rules that it has; of `href` that it stands."""
+
 
 @dataclass(slots=True)
 class Style:

@@ -7,6 +7,8 @@ message is judged as it will be sent: none of the two header fields is missing w
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -57,7 +59,13 @@ class _Address(NamedTuple):
 
 def _address(uri: str) -> _Address | None:
     """The address of an http or https URI without user information; None for any other."""
-    if len(uri) > _LONGEST_URI or not uri.isprintable() or " " in uri:
+    return _read_address(uri) if len(uri) <= _LONGEST_URI else None
+
+
+@lru_cache(maxsize=64)
+def _read_address(uri: str) -> _Address | None:
+    """The same. Of one URI it is asked several times."""
+    if not uri.isprintable() or " " in uri:
         return None
     try:
         parts = urlsplit(uri)
@@ -198,10 +206,15 @@ def _groups(message: Message) -> list[list["Shown | str | TooMuch"]]:
     return found
 
 
-def plain_texts(message: Message) -> list[str]:
-    """All texts of a message, HTML as the text in it."""
-    parts = [part for group in _groups(message) for part in group]
-    return [part.text if isinstance(part, Shown) else part for part in parts if not isinstance(part, TooMuch)]
+def plain_texts(message: Message, *, one_line: bool = False) -> list[str]:
+    """All texts of a message, HTML as the text in it, which can be had on one line."""
+    found = list[str]()
+    for part in (part for group in _groups(message) for part in group):
+        if isinstance(part, Shown):
+            found.append(" ".join(part.text.split()) if one_line else part.text)
+        elif isinstance(part, str):
+            found.append(part)
+    return found
 
 
 def _read(text: Text) -> "Shown | str | TooMuch":
@@ -220,28 +233,31 @@ def _lacks(part: "Shown | str | TooMuch", facts: Facts, header: _Address | None)
     if isinstance(part, str):
         return "" if _in_plain(part, facts, header) else f"a link to unsubscribe in text/plain{_unfit(part, facts)}"
     try:
-        why = ""
-        for width in part.widths:
-            why = why or _in_html(part, width, facts, header)
+        return _in_html(part, facts, header)
     except TooMuch as excess:
         return f"HTML that can be judged ({excess})"
-    return why
 
 
-def _in_html(shown: Shown, width: int, facts: Facts, header: _Address | None) -> str:
-    why, count = "", 0
-    for link in shown.links_from_the_end:
-        if not _leads(link.href, f"{link.text} {shown.around(link)}" if _may(link, facts) else "", facts, header):
-            continue
-        count += 1
-        why = shown.unseen(link, width)
-        if not why:
+def _in_html(shown: Shown, facts: Facts, header: _Address | None) -> str:
+    """What it lacks on one of the widths; the footer's links come first."""
+    lacking = dict.fromkeys(shown.widths, "")
+    leading = (link for link in shown.links_from_the_end if _leads_from(link, shown, facts, header))
+    for link in islice(leading, MOST_URIS):
+        for width in list(lacking):
+            lacking[width] = shown.unseen(link, width)
+            if not lacking[width]:
+                del lacking[width]
+        if not lacking:
             return ""
-        if count >= MOST_URIS:
-            break
+    why = next(iter(lacking.values()))
     if why:
         return f"a visible link to unsubscribe in text/html ({why})"
     return f"a link to unsubscribe in text/html{_unfit(shown, facts)}"
+
+
+def _leads_from(link: Link, shown: Shown, facts: Facts, header: _Address | None) -> bool:
+    said = f"{link.text} {shown.around(link)}" if _may(link, facts) else ""
+    return _leads(link.href, said, facts, header)
 
 
 def _unfit(part: "Shown | str", facts: Facts) -> str:
@@ -256,18 +272,23 @@ def _may(link: Link, facts: Facts) -> bool:
 
 
 def _in_plain(text: str, facts: Facts, header: _Address | None) -> bool:
-    before, count = "", 0
-    for line in text.splitlines():
-        if not line.strip():
+    lines, count = text.splitlines(), 0
+    for at, line in enumerate(lines):
+        if "://" not in line:
             continue
+        said = f"{_before(lines, at)} {line}"
         for found in _URI.findall(line):
             count += 1
-            if _leads(found.rstrip(".,;:!?)]'"), f"{before} {line}", facts, header):
+            if _leads(found.rstrip(".,;:!?)]'"), said, facts, header):
                 return True
         if count >= MOST_URIS * 10:
             return False
-        before = line
     return False
+
+
+def _before(lines: list[str], at: int) -> str:
+    """The line before one that is not blank; "" where there is none."""
+    return next((lines[above] for above in range(at - 1, -1, -1) if lines[above].strip()), "")
 
 
 def _uris(part: "Shown | str | TooMuch") -> list[str]:

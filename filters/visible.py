@@ -8,14 +8,15 @@ taken for not loaded, as many readers show mail at first: behind a text is the c
 `tests/visible` holds what headless Chromium says of the same, and where the two differ and why.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from filters.media import WIDTHS
 from filters.page import Element, Page, read
-from filters.sheet import Matcher, declared, sheet
-from filters.style import Style, root_style, styled
-from filters.values import Colour
+from filters.sheet import Matcher, Rule, declared, sheet
+from filters.style import LOOKED_AT, Style, root_style, styled
+from filters.values import Colour, Values
 
 SMALLEST = 6.0
 """CSS pixels of letters, and of a box that clips, below which nothing is read."""
@@ -29,6 +30,10 @@ FAR = 2000.0
 """The same to the right, where a page can be scrolled."""
 MOST_PIECES = 50
 """Texts and images of one link that are looked at."""
+MOST_VERDICTS = 64
+"""Pieces whose verdicts are remembered with a style sheet."""
+LONGEST_KEY = 4096
+"""Characters of what a piece and all that it stands in have, up to which its verdict is remembered."""
 _SMALLEST_IMAGE = 3.0
 _PAGE = 800.0
 """CSS pixels of which a percentage is taken that has no width to refer to here."""
@@ -50,9 +55,24 @@ class Link(NamedTuple):
 
     href: str
     """As written, without white space around it."""
-    text: str
-    """What stands in it, with the alternative texts of its images, on one line; at most 300 characters."""
     element: Element
+
+    @property
+    def text(self) -> str:
+        """What stands in it, with the alternative texts of its images, on one line; at most 300 characters."""
+        return _line(self.element)
+
+
+class _Face(NamedTuple):
+    """What the look of an element depends on, whatever the width."""
+
+    rules: Sequence[Rule]
+    own: tuple[Values, Values]
+    key: str
+    """This and the same of all that it stands in; "" where that is longer than LONGEST_KEY."""
+
+
+_OF_ROOT = _Face((), ({}, {}), "/")
 
 
 class Shown:
@@ -63,7 +83,9 @@ class Shown:
         self._page: Page = read(html)
         text = "\n".join(_text(element) for element in self._page.styles if _is_screen(element))
         self._sheet = sheet(text, self._page.quirks)
-        self._styles: dict[int, tuple[Matcher, dict[int, Style]]] = {}
+        self._matcher = Matcher(self._sheet)
+        self._faces: dict[Element, _Face] = {self._page.root: _OF_ROOT}
+        self._styles: dict[tuple[Element, int], Style] = {}
 
     @property
     def links(self) -> Iterator[Link]:
@@ -80,12 +102,10 @@ class Shown:
         """The same, the last first: a footer's stand there."""
         return map(_link, reversed(self._page.links))
 
-    @property
+    @cached_property
     def text(self) -> str:
-        """All its text, hidden or not, on one line."""
-        return " ".join(
-            " ".join(each.text.split()) for each in self._page.root.elements if each.name not in ("style", "script")
-        )
+        """All its text, hidden or not, as it stands."""
+        return "".join(self._page.texts)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -111,25 +131,60 @@ class Shown:
                 return ""
         return why
 
-    def _style(self, element: Element, width: int) -> Style:
-        if width not in self._styles:
-            self._styles[width] = (Matcher(self._sheet, width), {})
-        matcher, known = self._styles[width]
-        missing: list[Element] = []
+    def _why(self, piece: Element, width: int) -> str:
+        """Why a piece is not seen. What that depends on is its key: in a campaign that of a message before."""
+        key, verdicts = self._face(piece).key, self._sheet.verdicts
+        if not key:
+            return self._judged(piece, width)
+        why = verdicts.get((width, key))
+        if why is None:
+            why = self._judged(piece, width)
+            if len(verdicts) >= MOST_VERDICTS:
+                verdicts.clear()
+            verdicts[width, key] = why
+        return why
+
+    def _face(self, element: Element) -> _Face:
+        """That of an element, and of all that it stands in."""
+        faces, missing = self._faces, list[Element]()
         for each in element.lineage():
-            if id(each) in known:
+            if each in faces:
                 break
             missing.append(each)
-        quirks = self._page.quirks
+        for each in reversed(missing):
+            assert each.parent is not None
+            above = faces[each.parent].key
+            given, own = each.attributes, _OF_ROOT.own
+            if "style" in given:
+                own = declared(given["style"], self._page.quirks)
+            rules = self._matcher.of(each)
+            key = ""
+            if above:
+                traits = [(name, name == "href" or value) for name, value in given.items() if name in LOOKED_AT]
+                key = f"{above}{(each.name, traits, [rule.order for rule in rules])}"
+            faces[each] = _Face(rules, own, key if len(key) <= LONGEST_KEY else "")
+        return faces[element]
+
+    def _style(self, element: Element, width: int) -> Style:
+        known = self._styles.get((element, width))
+        if known is not None:
+            return known
+        missing: list[Element] = []
+        for each in element.lineage():
+            if (each, width) in self._styles:
+                break
+            missing.append(each)
         for each in reversed(missing):
             if each.parent is None:
-                known[id(each)] = root_style()
+                self._styles[each, width] = root_style()
                 continue
-            own = declared(each.attributes["style"], quirks) if "style" in each.attributes else ({}, {})
-            known[id(each)] = styled(each, matcher.of(each), own, known[id(each.parent)], width, quirks=quirks)
-        return known[id(element)]
+            face = self._faces[each]
+            rules = [rule for rule in face.rules if width in rule.widths]
+            above = self._styles[each.parent, width]
+            self._styles[each, width] = styled(each, rules, face.own, above, width, quirks=self._page.quirks)
+        return self._styles[element, width]
 
-    def _why(self, piece: Element, width: int) -> str:
+    def _judged(self, piece: Element, width: int) -> str:
         style = self._style(piece, width)
         is_image = piece.name == "img"
         if style.visibility != "visible":
@@ -198,7 +253,9 @@ def _faint(style: Style, chain: list[Style], *, is_image: bool) -> str:
             if layer is not None:
                 ink, ground = _over(ink, layer), _over(ground, layer)
         opacity *= each.opacity
-        ink, ground = ink._replace(alpha=ink.alpha * each.opacity), ground._replace(alpha=ground.alpha * each.opacity)
+        if each.opacity != 1:
+            ink = ink._replace(alpha=ink.alpha * each.opacity)
+            ground = ground._replace(alpha=ground.alpha * each.opacity)
     if is_image:
         return "opacity" if opacity < LEAST_OPACITY else ""
     white = Colour(1, 1, 1)
@@ -246,11 +303,21 @@ def _is_shown(text: str) -> bool:
 
 
 def _link(element: Element) -> Link:
-    return Link(element.attributes["href"].strip(), _line(element), element)
+    return Link(element.attributes["href"].strip(), element)
 
 
 def _line(element: Element, most: int = 300) -> str:
-    return " ".join(element.text.split())[:most]
+    """Its text on one line, of which so many characters are read."""
+    found, length, enough = list[str](), 0, 2 * most
+    for part in element.texts():
+        found.append(part)
+        length += len(part)
+        if length > enough:
+            line = " ".join("".join(found).split())
+            if len(line) > most:
+                return line[:most]
+            enough = 2 * length
+    return " ".join("".join(found).split())[:most]
 
 
 def _text(style: Element) -> str:

@@ -7,7 +7,7 @@ and workers, which it supervises, do the mail.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -34,6 +34,7 @@ from gateway.consents import Consents
 from gateway.directory import Directory, own_names
 from gateway.dns import Resolver
 from gateway.evidence import Evidence
+from gateway.forked import Forked
 from gateway.http.server import servers
 from gateway.jobs import Jobs
 from gateway.labels import Labels
@@ -88,9 +89,11 @@ class Gateway:
         clock: Callable[[], datetime],
         *,
         workers: int = 0,
+        forked: Sequence[Forked] = (),
         process: str = PROCESS,
     ) -> None:
-        """`workers`: so many processes of their own serve SMTP; `process`: the name of one of them, in it."""
+        """`workers`: so many processes of their own serve SMTP; `forked`: those of them that wait already; `process`:
+        the name of one of them, in it."""
         self.settings, self.policy, self.clock, self.process = settings, policy, clock, process
         self.version = version("postern")
         self.once = process == PROCESS
@@ -111,7 +114,7 @@ class Gateway:
         self._rota = Rota()
         self._own_mail = OwnMail()
         self._alert_mail = AlertMail(lambda: self.settings, self._own_mail)
-        self.supervisor = Supervisor(settings, policy, workers, self.metrics) if workers else None
+        self.supervisor = Supervisor(settings, policy, workers, self.metrics, forked) if workers else None
         self.resolver: Resolver | None = None
         self.hops: dict[str, NextHop] = {}
         self.retiring: set[asyncio.Task[None]] = set()

@@ -14,6 +14,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from msgspec import structs
+
 from consent.address import Address
 from consent.decide import Decision, decide
 from consent.mailing import Class, Mailing
@@ -125,10 +127,12 @@ class Audience:
             if not self._observes:
                 raise
             return facts
-        facts = replace(facts, bulk=classed.bulk, list_ids=roll.list_ids, parties=roll.parties)
+        facts = structs.replace(facts, bulk=classed.bulk, list_ids=roll.list_ids, parties=roll.parties)
         name = self._named(roll) or lists.named(message, facts)
         found = roll.list(name)
-        return replace(facts, list=name, party=found.party if found else lists.sender_parties(message, facts)[0])
+        return structs.replace(
+            facts, list=name, party=found.party if found else lists.sender_parties(message, facts)[0]
+        )
 
     async def judged(
         self, verdict: Verdict, facts: Facts, message: Message, classed: Classed, recipients: Sequence[Address]

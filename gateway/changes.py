@@ -26,6 +26,8 @@ from gateway.stores import Stores
 log = logging.getLogger("postern.changes")
 
 INTERVAL_SECONDS = 1.0
+_AT_ONCE = 50
+"""Customers that are replaced in one turn of the event loop: some milliseconds."""
 _LOG_EVERY_SECONDS = 60.0
 
 
@@ -70,16 +72,24 @@ class Changes:
 
     def load(self) -> None:
         """Read all that changed since the last time, and put it in force; raises RegistryError."""
-        self._apply(self._fetch())
+        changed = self._fetch()
+        for stored in changed.customers:
+            self._put(stored, changed)
+        self._conclude(changed)
 
     async def refresh(self) -> None:
         """The same without holding the loop while the registry answers; raises RegistryError.
 
         The directory is changed on the loop only, between two steps of any session: nobody looks up a customer who is
-        just being replaced.
+        just being replaced. After _AT_ONCE of them it is the sessions' turn.
         """
         async with self._one_at_a_time:
-            self._apply(await asyncio.to_thread(self._fetch))
+            changed = await asyncio.to_thread(self._fetch)
+            for at, stored in enumerate(changed.customers, 1):
+                self._put(stored, changed)
+                if not at % _AT_ONCE:
+                    await asyncio.sleep(0)
+            self._conclude(changed)
 
     def _fetch(self) -> _Changed:
         seen, customers = self._customers.changed_since(self._customers_seen)
@@ -87,14 +97,16 @@ class Changes:
         repeats = self._repeat_store.changed_since(self._repeats_seen)
         return _Changed(seen, customers, keys, *repeats, *self._label_store.changed_since(self._labels_seen))
 
-    def _apply(self, changed: _Changed) -> None:
-        for stored in changed.customers:
-            try:
-                self._directory.update([stored])
-            except UnknownRule as error:
-                # Written by another version: what was known of this customer stays in force.
-                self._metrics.alarm("registry", f"customer {stored.customer.id}: {error}")
-        self._signing.update(changed.keys)
+    def _put(self, stored: StoredCustomer, changed: _Changed) -> None:
+        customer = stored.customer.id
+        try:
+            self._directory.update([stored])
+        except UnknownRule as error:
+            # Written by another version: what was known of this customer stays in force.
+            self._metrics.alarm("registry", f"customer {customer}: {error}")
+        self._signing.update({customer: changed.keys[customer]})
+
+    def _conclude(self, changed: _Changed) -> None:
         for repeat in changed.repeats:
             self._repeats.load(repeat)
         for label in changed.labels:

@@ -1,4 +1,4 @@
-"""Child: one worker process as its supervisor has it: started, asked, ended."""
+"""Child: one worker process as its supervisor has it: started or taken over, asked, ended."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,8 @@ import socket
 import sys
 
 from gateway.channel import Answer, ChannelError, Question, receive, send
-
-_KEPT_BACK = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
-"""What systemd tells the process that it started, and no other."""
+from gateway.forked import Forked
+from gateway.systemd import KEPT_BACK
 
 
 class ChildFailed(Exception):
@@ -23,9 +22,9 @@ class ChildGone(ChildFailed):
 
 
 class Child:
-    """A process of `gateway.worker`, in an interpreter of its own: nothing that is open here is open there."""
+    """A process of `gateway.worker`: nothing that is open here is open there."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, reader: asyncio.StreamReader,
+    def __init__(self, name: str, process: asyncio.subprocess.Process | Forked, reader: asyncio.StreamReader,
                  writer: asyncio.StreamWriter) -> None:  # fmt: skip
         self.name = name
         self._process, self._reader, self._writer = process, reader, writer
@@ -35,9 +34,9 @@ class Child:
 
     @classmethod
     async def spawn(cls, name: str) -> "Child":
-        """Start the process; it imports what it needs and waits to be told to begin. Raises OSError."""
+        """Start an interpreter of its own; it imports what it needs and waits to be told to begin. Raises OSError."""
         ours, theirs = socket.socketpair()
-        environment = {key: value for key, value in os.environ.items() if key not in _KEPT_BACK}
+        environment = {key: value for key, value in os.environ.items() if key not in KEPT_BACK}
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-c", "from gateway.worker import main; main()",
@@ -46,8 +45,17 @@ class Child:
                 pass_fds=(theirs.fileno(),),
                 env=environment,
             )  # fmt: skip
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=ours)
+        return await cls._of(name, process, ours)
+
+    @classmethod
+    async def adopt(cls, forked: Forked) -> "Child":
+        """Take over one that waits."""
+        return await cls._of(forked.name, forked, forked.channel)
+
+    @classmethod
+    async def _of(cls, name: str, process: asyncio.subprocess.Process | Forked, channel: socket.socket) -> "Child":
+        channel.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=channel)
         return cls(name, process, reader, writer)
 
     @property

@@ -11,13 +11,15 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from config.customers import IDENTIFIER, Credential, Customer, Standing
-from config.policy import Policy
+from config.policy import Action, Policy
 from config.switch import Exemption, Lock, Overlap
 from consent.customers import StoredCustomer
 from filters.engine import Bound, bind
 from filters.likeness import Holders
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_BOUND = 10_000
+"""Bindings that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,12 @@ class Identity:
         return (held, overlap.password_hash) if overlap is not None and overlap.holds(now) else (held,)
 
 
-def entry_of(stored: StoredCustomer, policy: Policy) -> Entry:
-    """A stored customer under a policy; raises `filters.engine.UnknownRule`."""
+def entry_of(stored: StoredCustomer, rules: tuple[Bound, ...]) -> Entry:
+    """A stored customer with the rules that a policy and its own actions come to."""
     return Entry(
         stored.customer,
         stored.standing,
-        bind(policy, stored.customer.actions),
+        rules,
         stored.locks,
         stored.overlaps,
         {each.rule: each for each in stored.exemptions},
@@ -89,6 +91,8 @@ class Directory:
         """Whose the domains are, by what they look like."""
         self._operator = tuple(operator)
         self.looks.add("", self._operator)
+        self._bound: dict[frozenset[tuple[str, Action]], tuple[Bound, ...]] = {}
+        """By a customer's own actions: most have none, and a binding takes as much room as the customer."""
         self._entries: dict[str, Entry] = {}
         self._usernames: dict[str, tuple[str, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
@@ -102,7 +106,7 @@ class Directory:
 
     def update(self, stored: Iterable[StoredCustomer]) -> None:
         """Add or replace customers. Raises `filters.engine.UnknownRule` for rule codes this version does not know."""
-        entries = [entry_of(each, self.policy) for each in stored]
+        entries = [entry_of(each, self._rules(each.customer.actions)) for each in stored]
         for entry in entries:
             self._forget(entry.customer.id)
         for entry in entries:
@@ -126,8 +130,18 @@ class Directory:
         self.looks.remove("", self._operator)
         self._operator = tuple(operator)
         self.looks.add("", self._operator)
+        self._bound.clear()
         for customer, entry in self._entries.items():
-            self._entries[customer] = replace(entry, rules=bind(policy, entry.customer.actions))
+            self._entries[customer] = replace(entry, rules=self._rules(entry.customer.actions))
+
+    def _rules(self, actions: Mapping[str, Action]) -> tuple[Bound, ...]:
+        own = frozenset(actions.items())
+        found = self._bound.get(own)
+        if found is None:
+            if len(self._bound) >= _BOUND:
+                self._bound.clear()
+            found = self._bound[own] = bind(self.policy, actions)
+        return found
 
     def _forget(self, customer: str) -> None:
         old = self._entries.pop(customer, None)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import structs
 
 from consent.address import Address
 from consent.profiles import Profile, asked
@@ -80,4 +82,4 @@ async def with_domains(facts: Facts, message: Message, resolver: Resolver | None
     if waiting and not mail.dead():
         await asyncio.wait(waiting, timeout=deadline)
     found = ((domain, mail.known(domain)) for domain in wanted)
-    return replace(facts, domains={domain: state for domain, state in found if isinstance(state, DomainState)})
+    return structs.replace(facts, domains={domain: state for domain, state in found if isinstance(state, DomainState)})

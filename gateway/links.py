@@ -8,9 +8,10 @@ or off another list. Nothing here does I/O.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import structs
 from ulid import ULID
 
 from config.customers import Customer
@@ -96,7 +97,9 @@ class Links:
             return facts
         unfit = self.judged(message, facts.customer, name, facts.recipients)
         own = frozenset(uri for uri, why in unfit.items() if not why)
-        return replace(facts, own_unsubscribe=own, unfit_unsubscribe={uri: why for uri, why in unfit.items() if why})
+        return structs.replace(
+            facts, own_unsubscribe=own, unfit_unsubscribe={uri: why for uri, why in unfit.items() if why}
+        )
 
     def judged(
         self, message: Message, customer: Customer, name: str | None, recipients: Sequence[Address]

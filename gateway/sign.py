@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from mmap import mmap
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from consent.dkim_keys import OVERLAP, Algorithm
 from filters import canonical
-from filters.message import Field, Message
+from filters.message import Field
 
 LIFETIME = int(OVERLAP.total_seconds())
 """Seconds until a signature expires (`x=`): longer than MTAs try, as long as the record of a retired key stays."""
@@ -49,6 +50,11 @@ _RESENT = ("resent-date", "resent-from", "resent-sender", "resent-to", "resent-c
 """Signed as often as they stand: who resends the message puts another block on top (RFC 5322 section 3.6.6)."""
 _SIGNABLE = ("", "space before the colon")
 """Defects of a field that everybody takes for one all the same."""
+_SIGNED = (*_ALWAYS, *_PRESENT, *_LIST, *_RESENT)
+_NAMES = frozenset(_SIGNED)
+_USUAL = 64
+"""Fields of a header block whose order of signing is remembered."""
+_PADDING, _HASH = padding.PKCS1v15(), hashes.SHA256()
 _TAGS = {"rsa": "rsa-sha256", "ed25519": "ed25519-sha256"}
 _WIDTH = 76
 
@@ -86,7 +92,7 @@ class SigningKey:
     def sign(self, text: bytes) -> bytes:
         """The signature over the header as RFC 6376 section 3.7 has it; for Ed25519 over its hash (RFC 8463)."""
         if isinstance(self.private, RSAPrivateKey):
-            return self.private.sign(text, padding.PKCS1v15(), hashes.SHA256())
+            return self.private.sign(text, _PADDING, _HASH)
         return self.private.sign(hashlib.sha256(text).digest())
 
 
@@ -104,49 +110,68 @@ def generate(algorithm: Algorithm) -> tuple[bytes, str]:
     return private, base64.b64encode(public).decode()
 
 
-def sign(keys: Sequence[SigningKey], header: Message, raw: bytes | mmap, body_start: int, now: datetime) -> bytes:
+def sign(
+    keys: Sequence[SigningKey], fields: Iterable[Field], raw: bytes | mmap, body_start: int, now: datetime
+) -> bytes:
     """A DKIM-Signature field for each key, in their order, with CRLF; to be put on top of the header block.
 
-    `header` is the header block that is sent, `raw` from `body_start` on the body. It takes its time, in which the
-    interpreter is mostly free for others: run it in a thread.
+    `fields` are those of the header block that is sent, `raw` from `body_start` on the body. It takes its time, in
+    which the interpreter is mostly free for others: run it in a thread.
     """
     digest = hashlib.sha256()
     for piece in canonical.body(raw, body_start, relaxed=True):
         digest.update(piece)
     body_hash = base64.b64encode(digest.digest()).decode()
-    names, text = _covered([each for each in header.fields if each.defect in _SIGNABLE])
-    return b"".join(_field(key, names, text, body_hash, int(now.timestamp())) for key in keys)
+    names, text = _covered(fields)
+    return b"".join([_field(key, names, text, body_hash, int(now.timestamp())) for key in keys])
 
 
-def _covered(fields: Iterable[Field]) -> tuple[list[str], bytes]:
-    """What `h=` says, and the canonical fields in that order: of one name from the bottom up (section 5.4.2)."""
-    standing: dict[str, list[Field]] = {}
-    for each in fields:
-        standing.setdefault(each.name, []).append(each)
+def _covered(fields: Iterable[Field]) -> tuple[str, bytes]:
+    """What `h=` says, and the canonical fields in that order."""
+    standing = [each for each in fields if each.name in _NAMES and each.defect in _SIGNABLE]
+    names = tuple([each.name for each in standing])
+    listed, order = _usual_order(names) if len(names) <= _USUAL else _order(names)
+    pieces: list[bytes] = []
+    for name, at in order:
+        pieces += (name, canonical.header_value(standing[at].value), b"\r\n")
+    return listed, b"".join(pieces)
+
+
+def _order(names: Sequence[str]) -> tuple[str, tuple[tuple[bytes, int], ...]]:
+    """What `h=` says of a header block with these names, and of each field that is signed its name with a colon and
+    where it stands: of one name from the bottom up (section 5.4.2)."""
+    standing: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        standing.setdefault(name, []).append(at)
     listed = any(name in standing for name in _LIST)
-    names, text = [], []
-    for name in (*_ALWAYS, *_PRESENT, *_LIST, *_RESENT):
+    said: list[str] = []
+    order: list[tuple[bytes, int]] = []
+    for name in _SIGNED:
         found = standing.get(name, [])[: -MOST_OF_A_NAME - 1 : -1]
-        names += [name] * len(found)
-        text += [canonical.header_field(name, each.value) for each in found]
+        said += [name] * len(found)
+        order += [(f"{name}:".encode(), at) for at in found]
         once_more = name in _ALWAYS or (listed and name in _ONE_CLICK) or (found and name not in _RESENT)
         if once_more and len(found) < MOST_OF_A_NAME:
-            names.append(name)
-    return names, b"".join(text)
+            said.append(name)
+    return ":".join(_folded_names(said)), tuple(order)
 
 
-def _field(key: SigningKey, names: Sequence[str], text: bytes, body_hash: str, now: int) -> bytes:
+_usual_order = lru_cache(maxsize=256)(_order)
+"""Header blocks that one program writes are alike."""
+
+
+def _field(key: SigningKey, names: str, text: bytes, body_hash: str, now: int) -> bytes:
     value = (
         f" v=1; a={key.tag}; c=relaxed/relaxed; d={key.domain};\r\n"
         f"\ts={key.selector}; t={now}; x={now + LIFETIME};\r\n"
-        f"\th={':'.join(_folded_names(names))};\r\n"
+        f"\th={names};\r\n"
         f"\tbh={body_hash};\r\n"
         "\tb="
     )
     # Itself it is signed without its line end, and with an empty b= (section 3.7).
-    own = canonical.header_field("dkim-signature", value.encode())[:-2]
+    own = b"dkim-signature:" + canonical.header_value(value.encode())
     signature = base64.b64encode(key.sign(text + own)).decode()
-    folded = "\r\n\t ".join(signature[at : at + _WIDTH - 4] for at in range(0, len(signature), _WIDTH - 4))
+    folded = "\r\n\t ".join([signature[at : at + _WIDTH - 4] for at in range(0, len(signature), _WIDTH - 4)])
     return f"DKIM-Signature:{value}{folded}\r\n".encode()
 
 

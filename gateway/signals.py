@@ -20,6 +20,8 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
 
+from msgspec import structs
+
 from config.policy import Policy
 from config.switch import Lock
 from consent.address import Address
@@ -33,7 +35,7 @@ from filters.signals import CODES
 from gateway import switching
 from gateway.audit.errors import JournalError
 from gateway.audit.record import Act
-from gateway.ledger.activity import Kind, Passage, Watch, activity_of
+from gateway.ledger.activity import Answer, Kind, Passage, Watch, activity_of
 from gateway.ledger.model import Ledger
 from gateway.metrics import Metrics
 from gateway.smtp import refusals
@@ -124,10 +126,9 @@ class Signals:
             for each in recipients
         )
 
-    async def look(self, facts: Facts, passage: Passage) -> Facts:
-        """The facts with the credential's activity, this message in it; without where the ledger is away."""
-        answer = await self._ledger.watch(_watch(Kind.LOOK, facts, passage))
-        return facts if answer is None else replace(facts, activity=activity_of(answer))
+    def look(self, facts: Facts, passage: Passage) -> asyncio.Future[Answer | None]:
+        """The credential's activity, this message in it; None where the ledger is away."""
+        return self._ledger.watch(_watch(Kind.LOOK, facts, passage))
 
     def count(self, facts: Facts, passage: Passage) -> None:
         """It has passed; nobody waits."""
@@ -173,22 +174,30 @@ class Signals:
 
 @dataclass(slots=True)
 class Watched:
-    """One transaction; each method is called once at most, in this order."""
+    """One transaction; each method is called once at most, in this order, and `ask` need not be."""
 
     _signals: Signals
     _source: str
     _facts: Facts | None = None
     _passage: Passage | None = None
+    _asked: asyncio.Future[Answer | None] | None = None
 
-    async def complete(self, facts: Facts, message: Message, rules: Sequence[Bound]) -> Facts:
-        """The facts with the credential's activity, where one of the rules asks for that."""
+    def ask(self, facts: Facts, message: Message, rules: Sequence[Bound]) -> None:
+        """Ask for the credential's activity, where one of the rules does; the question travels with the next one."""
         # From the end, where they stand.
         if facts.reverse_path is None or not any(bound.rule.code in CODES for bound in reversed(rules)):
-            return facts
+            return
         if not self._signals.counted(facts, facts.recipients):
-            return facts
+            return
         self._facts, self._passage = facts, self._signals.passage(facts, message, self._source)
-        return await self._signals.look(facts, self._passage)
+        self._asked = self._signals.look(facts, self._passage)
+
+    async def complete(self, facts: Facts, message: Message, rules: Sequence[Bound]) -> Facts:
+        """The facts with the credential's activity; without where no rule asks for it, or the ledger is away."""
+        if self._facts is None:
+            self.ask(facts, message, rules)
+        answer = None if self._asked is None else await self._asked
+        return facts if answer is None else structs.replace(facts, activity=activity_of(answer))
 
     def ended(self, outcome: str, recipients: Iterable[Address]) -> None:
         """What became of the message at the next hop, and to whom it went."""

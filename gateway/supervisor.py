@@ -1,7 +1,8 @@
 """Supervisor: N workers that serve SMTP, kept alive by the process that serves HTTP for all of them.
 
-Theory of operation. Each worker is a fresh interpreter (`gateway.child`, `gateway.worker`): nothing crosses a fork, no
-connection of a database, no thread, no event loop. Once a second each is asked how it is; the answer holds its metrics,
+Theory of operation. The first workers are forked before this process has a connection of a database, a thread or an
+event loop (`gateway.forked`), for none of them survives that; each that follows is a fresh interpreter
+(`gateway.child`, `gateway.worker`). Once a second each is asked how it is; the answer holds its metrics,
 and so that none of what it counted is lost with it, the last answer of a worker that died is kept. One that dies is
 started again, at once the first time and later and later while it goes on dying. One that lives and does not answer is
 killed: its clients still hold what it had not accepted.
@@ -22,6 +23,7 @@ from config.policy import Policy
 from config.settings import Listener, Settings
 from gateway.channel import Report, Task
 from gateway.child import Child, ChildFailed, ChildGone
+from gateway.forked import Forked
 from gateway.listening import hold
 from gateway.metrics import Metrics
 from gateway.summing import Family, lasting, summed
@@ -33,7 +35,8 @@ _ANSWER_SECONDS = 5.0
 """How long an answer may take; the worker's loop turns thousands of times in it."""
 _SILENT = 6
 """So many questions without an answer, one after the other, and a worker is killed."""
-_BEGIN_SECONDS = 60.0
+_BEGIN_SECONDS = 300.0
+"""All workers read all customers at once: of 100,000 for more than ten seconds of CPU each."""
 _SOON_SECONDS = 1.0
 """For what somebody waits for, who can do without."""
 _PREPARE_SECONDS = 15.0
@@ -56,6 +59,11 @@ def check(settings: Settings, workers: int) -> None:
             f"ledger.url: --workers {workers} needs counters that the workers share: set url = 'redis://host:6379/0' "
             "in [ledger], or use --workers 1"
         )
+
+
+def names(workers: int) -> list[str]:
+    """What so many workers are called."""
+    return [f"worker-{number}" for number in range(1, workers + 1)]
 
 
 def share(settings: Settings, workers: int) -> Settings:
@@ -106,9 +114,13 @@ class _Place:
 class Supervisor:
     """Starts, watches and ends the workers. For the event loop."""
 
-    def __init__(self, settings: Settings, policy: Policy, workers: int, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, workers: int, metrics: Metrics, forked: Sequence[Forked] = ()
+    ) -> None:
+        """`forked`: the workers that wait already to be told to begin, by the names that `names` gives."""
         self._settings, self._policy, self._metrics = settings, policy, metrics
-        self._places = [_Place(f"worker-{number}") for number in range(1, workers + 1)]
+        self._places = [_Place(name) for name in names(workers)]
+        self._forked = {each.name: each for each in forked}
         self._past: list[Family] = []
         """What workers that have ended had counted."""
         self._held = contextlib.ExitStack()
@@ -123,9 +135,10 @@ class Supervisor:
         return [place.name for place in self._places]
 
     async def spawn(self) -> None:
-        """Start the interpreters: what they import takes as long as the rest of our start. Raises OSError."""
+        """Take over the processes that wait, and start interpreters where there are none. Raises OSError."""
         for place in self._places:
-            place.child = await Child.spawn(place.name)
+            forked = self._forked.pop(place.name, None)
+            place.child = await (Child.spawn(place.name) if forked is None else Child.adopt(forked))
 
     async def open(self) -> list[str]:
         """Let all workers begin; the SMTP addresses. Raises ConfigError with what one of them says against it."""

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 log = logging.getLogger("postern.systemd")
 
+KEPT_BACK = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+"""What systemd tells the process that it started, and no other."""
+
 
 class Notify:
     """Sends states to the socket that NOTIFY_SOCKET names."""

@@ -250,7 +250,10 @@ class Transaction:
         """What has no room: the message in the limits, or in the pace of mail that is new and reaches many."""
         repeated = self._repeated(body)
         short = None if repeated else await self._ration.message(self._charged, body.size)
-        return short or await self._classing.of(known, message, paced=not repeated)
+        if short:
+            return short
+        self._watched.ask(known, message, self._identity.entry.rules)  # travels with the question about its cluster
+        return await self._classing.of(known, message, paced=not repeated)
 
     async def _judged(self, known: Facts, body: Body, message: Message) -> tuple[Facts, Verdict]:
         """All that the rules may know, and what they and the registry say."""

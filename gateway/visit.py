@@ -9,9 +9,10 @@ transaction is.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from config.customers import Credential, Customer, Standing
 from consent.address import Address
@@ -157,4 +158,4 @@ class Visit(Transaction):
 
     def _decision(self, *args: Any, **kwargs: Any) -> record.Decision:
         decision = super()._decision(*args, **kwargs)
-        return replace(decision, customer=None, credential=None, stream=None) if self._stranger else decision
+        return structs.replace(decision, customer=None, credential=None, stream=None) if self._stranger else decision

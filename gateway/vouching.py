@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+
+from msgspec import structs
 
 from filters import forwarding, signatures
 from filters.engine import Bound
@@ -55,7 +56,7 @@ class Vouching:
         watched = self._resolver is not None and any(bound.rule.code == "SIG-BROKEN" for bound in rules)
         if not rules or not (domains or watched):
             return facts
-        return replace(facts, signatures=await self._verified(message, domains))
+        return structs.replace(facts, signatures=await self._verified(message, domains))
 
     async def _verified(self, message: Message, domains: tuple[str, ...]) -> tuple[Verified, ...]:
         chosen = signatures.chosen(signatures.read(message), domains[:MOST_DOMAINS])

@@ -64,7 +64,7 @@ class Worker:
                 await send(self._writer, await self._answer(question))
         except (ChannelError, ConnectionError) as error:
             log.error("%s: %s", self._name, error)
-        if not self._stopping.is_set():
+        if not self._stopping.is_set() and self._gateway is not None:
             log.error("%s: the supervisor is gone: ending", self._name)
         asyncio.get_running_loop().call_later(ORPHAN_SECONDS, self._hurry)
         self._stopping.set()
@@ -109,22 +109,29 @@ class Worker:
         return b""
 
     async def _begin(self, task: Task) -> bytes:
+        from gateway.cli.serve import settled
+
         gateway = Gateway(task.settings, task.policy, self._clock, process=self._name)
         await gateway.start()
+        settled()
         self._gateway = gateway
         return b""
 
 
 def main() -> None:
     """The process: its name, the number of its end of the channel, and the level of its log are its arguments."""
-    name, descriptor, level = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    work(sys.argv[1], socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3]))
+
+
+def work(name: str, channel: socket.socket, level: int) -> None:
+    """Be a worker until told to end, in a process of its own; `channel` is its end of it."""
     # The terminal's signals go to the supervisor too, and it tells us; SIGTERM is for this worker alone.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     from gateway.cli.serve import run, set_up_log
 
     set_up_log(level, name)
-    run(_main(name, socket.socket(fileno=descriptor)))
+    run(_main(name, channel))
 
 
 async def _main(name: str, channel: socket.socket) -> None:

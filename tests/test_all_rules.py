@@ -1,12 +1,12 @@
 """All rules together, with full facts: they end and never raise, they take no longer than the message is long, and what
 passes has no author but the customer's."""
 
-from dataclasses import replace
 from time import process_time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from config.policy import Policy
 from filters import RULES, readings

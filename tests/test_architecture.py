@@ -30,6 +30,7 @@ IMPURE = {"redis", "sqlalchemy", "asyncio", "socket", "os", "time", "random", "l
 DOORS = {
     "aiosmtpd": ("gateway/smtp/",),
     "redis": ("gateway/ledger/",),
+    "hiredis": ("gateway/ledger/wire.py",),
     "sqlalchemy": ("consent/",),
     "alembic": ("consent/",),
     "pydantic": ("config/", "gateway/http/"),
@@ -47,7 +48,7 @@ DOORS = {
     "prometheus_client": ("gateway/metrics.py",),
     "ulid": ("gateway/transaction.py", "gateway/links.py"),
     "jinja2": ("consent/proof.py", "consent/unsubscribe_page.py"),
-    "msgspec": ("consent/", "gateway/"),
+    "msgspec": ("consent/", "filters/model.py", "gateway/"),
     "psycopg": ("consent/",),
     "confusable_homoglyphs": ("filters/skeleton.py",),
     "lxml": ("filters/lines.py", "filters/page.py"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config.signals import MOST_DISTINCT
 from filters.activity import KEPT_DAYS, Activity, Measured
-from gateway.ledger.activity import DAY, HOUR, MOST_BODIES, QUIET, Answer, Kind, Passage, Watch, activity_of
+from gateway.ledger.activity import COUNTERS, DAY, HOUR, MOST_BODIES, QUIET, Answer, Kind, Passage, Watch, activity_of
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Ledger
 from gateway.ledger.redis import RedisLedger
@@ -152,7 +152,8 @@ async def test_what_is_kept_is_bounded_whatever_is_sent(ledger: Ledger) -> None:
     assert found.recipients.now == MOST_DISTINCT + 54
     assert found.one_body.now == 4  # those that have most are kept
     if isinstance(ledger, RedisLedger):
-        client, names = ledger._server.client, Watch(Kind.LOOK, "acme", "app").keys[:5]
+        client, watch = ledger._server.client, Watch(Kind.LOOK, "acme", "app")
+        names = [f"{watch.key}={counter}" for counter in COUNTERS[:5]]
         sizes = [await client.zcard(name) for name in names[1:]]
         assert sizes == [MOST_DISTINCT] * 3 + [MOST_BODIES + 1]
         assert all([await client.pttl(name) > 0 for name in names])

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import msgspec
+
 from consent.address import Address
 from filters.model import Finding, Verified
 
@@ -87,8 +89,7 @@ PHASES = frozenset(("mail", "rcpt", "data"))
 OUTCOMES = frozenset(("accepted", "refused", "deferred", "unknown", "repeat"))
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Kind):
+class Decision(msgspec.Struct, Kind, frozen=True):
     """One verdict about one transaction, with what it was made from (R-231, R-232).
 
     Written and durable before anything is forwarded. `evidence` in findings names fields, counts and domains, never
@@ -215,8 +216,7 @@ class Decision(Kind):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Kind):
+class Outcome(msgspec.Struct, Kind, frozen=True):
     """What became of an accepted message. There is one for each, and room for it even on a full disk.
 
     Raises ValueError for an outcome that is none.

@@ -202,25 +202,44 @@ def known_customer(stores: Stores, customer: str) -> StoredCustomer:
 
 def record_done(settings: Settings, stores: Stores, **action: Any) -> None:
     """`record_action` for what is done already; ends the command with status 2 when the audit cannot record it."""
+    record_all_done(settings, stores, [act_of(**action)])
+
+
+def record_all_done(settings: Settings, stores: Stores, acts: Sequence[Act]) -> None:
+    """The same for several acts; none are harmless."""
     try:
-        record_action(settings, stores, **action)
+        _record(settings, stores, acts)
     except JournalError as error:
         fail(f"done, but the audit could not record it: {error}", 2)
 
 
-def record_action(
-    settings: Settings,
-    stores: Stores,
+def record_action(settings: Settings, stores: Stores, **action: Any) -> None:
+    """Write one act, made by `act_of`, to the `cli` chain of the audit; durable when it returns."""
+    _record(settings, stores, [act_of(**action)])
+
+
+def act_of(
     *,
     act: str,
     customer: str | None = None,
     target: str | None = None,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
-) -> None:
-    """Write one operator's act to the `cli` chain of the audit; durable when it returns."""
+) -> Act:
+    """An act of whoever gave this command."""
+    return Act(actor(), act, customer, target, reason, dict(details or {}))
+
+
+def _record(settings: Settings, stores: Stores, acts: Sequence[Act]) -> None:
+    """All in one opening, which reads the chain's last segment, and in groups. Raises JournalError."""
+    if not acts:
+        return
     with cli_journal(settings, stores) as journal:
-        journal.append_blocking(Act(actor(), act, customer, target, reason, dict(details or {})))
+        for each in acts[:-1]:
+            journal.note(each)
+        journal.append_blocking(acts[-1])
+        if journal.dropped:
+            raise JournalError(f"{journal.dropped} records could not be written")
 
 
 @contextlib.contextmanager

@@ -13,12 +13,14 @@ from config.files import ConfigError, nearest
 from config.settings import Settings
 from consent.customers import CustomerError, StoredCustomer, UnknownCustomer
 from gateway.cli.context import (
+    act_of,
     checked_customers,
     config_option,
     fail,
     json_option,
     known_customer,
     open_stores,
+    record_all_done,
     record_done,
     show,
     utc_now,
@@ -69,13 +71,15 @@ def apply(file: Path, settings: Settings, as_json: bool) -> None:
     except CustomerError as error:
         fail(f"{error}\nnothing was applied")
     changed = [(one, customer) for one, customer in zip(applied, wanted, strict=True) if one.result != "unchanged"]
+    acts = []
     for one, customer in changed:
         details = {"result": one.result, "file": str(file), "domains": list(customer.domains)}
         names = [credential.name for credential in customer.credentials]
         details |= {"credentials": names}
         # What a command had made or changed, and what the file says of it holds now.
         details |= {name: list(told) for name, told in (("adopted", one.adopted), ("ended", one.ended)) if told}
-        record_done(settings, stores, act="customers apply", customer=one.customer, details=details)
+        acts.append(act_of(act="customers apply", customer=one.customer, details=details))
+    record_all_done(settings, stores, acts)
     rows = [
         {"customer": one.customer, "result": one.result, "standing": "suspended" if one.suspended else "active"}
         for one in applied

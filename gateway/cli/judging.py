@@ -11,13 +11,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from msgspec import structs
+
 from config.customers import IDENTIFIER
 from config.policy import MessageBounds, Policy
 from config.settings import Dns
 from consent.address import Address
 from consent.customers import StoredCustomer
 from consent.decide import Decision
-from filters.engine import Bound, evaluate
+from filters.engine import Bound, bind, evaluate
 from filters.message import Message
 from filters.model import Facts, Finding, Outcome, Phase, Reply, Verdict
 from filters.signing import signing_domain
@@ -121,7 +123,7 @@ async def judge(stored: StoredCustomer, sent: Sent, court: Court) -> Checked:
     audience = Audience(court.registry, identity, sent.path, court.clock, court.policy.mode)
     at_rcpt = await _at_rcpt(audience, [each for each in sent.recipients if not court.desk.serves(each)])
     left = tuple(each for each in sent.recipients if each not in at_rcpt)
-    facts = replace(facts, recipients=left or sent.recipients)
+    facts = structs.replace(facts, recipients=left or sent.recipients)
     rules = () if left and all(map(court.desk.serves, left)) else identity.entry.rules
     if at_data:
         whole = Checked(
@@ -154,7 +156,7 @@ def _identity(stored: StoredCustomer, username: str | None, policy: Policy) -> I
     customer = stored.customer
     if not customer.credentials:
         fail(f"customer {customer.id!r} has no credential, so it cannot send at all; give it one in its file", 2)
-    entry = entry_of(stored, policy)
+    entry = entry_of(stored, bind(policy, stored.customer.actions))
     if username is None:
         return Identity(entry, customer.credentials[0], "none")
     name, _, suffix = username.lower().partition("+")
@@ -190,7 +192,7 @@ async def _at_dot(
     classed = alone(facts, message)
     facts = await audience.addressed(facts, message, classed)
     facts = court.links.complete(facts, message, facts.list)
-    facts = replace(facts, signing_domain=signing_domain(message, facts, sent.keyed))
+    facts = structs.replace(facts, signing_domain=signing_domain(message, facts, sent.keyed))
     async with contextlib.AsyncExitStack() as stack:
         resolver = Resolver(court.dns.servers, asyncio.get_running_loop().time) if court.dns.servers else None
         if resolver is not None:

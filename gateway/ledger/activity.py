@@ -34,7 +34,7 @@ MAX_CREDENTIALS = 20_000
 QUIET = 10_000
 """Milliseconds after `SETTLE` in which nothing is counted: by then every node knows of the lock."""
 COUNTERS = ("past", "senders", "domains", "networks", "bodies", "signals")
-"""Of one credential, in the order of the script's KEYS."""
+"""Of one credential; each stands at its key, =, and this."""
 _encode = msgspec.msgpack.Encoder().encode
 answers_in = msgspec.msgpack.Decoder(list[list[Any]]).decode
 """What the script said to each operation; raises msgspec.DecodeError."""
@@ -80,14 +80,14 @@ class Watch:
     """For SIGNAL."""
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """Of the credential's counters."""
-        return _keys(self.customer, self.credential)
+    def key(self) -> str:
+        """What the keys of the credential's counters begin with."""
+        return _key(self.customer, self.credential)
 
 
 @lru_cache(maxsize=10_000)
-def _keys(customer: str, credential: str) -> tuple[str, ...]:
-    return tuple(key(f"activity {name}", "customer", customer, credential) for name in COUNTERS)
+def _key(customer: str, credential: str) -> str:
+    return key("activity", "customer", customer, credential)
 
 
 Answer = list[Any]
@@ -111,7 +111,7 @@ def message(now: int, watches: Sequence[Watch]) -> tuple[list[str], bytes]:
         if passage is not None:
             one = [watch.kind, passage.senders, passage.domains, (passage.network,), passage.body, passage.recipients]
         listed.append(one)
-    return [each for watch in watches for each in watch.keys], _encode((now, listed))
+    return [watch.key for watch in watches], _encode((now, listed))
 
 
 @dataclass(slots=True)
@@ -193,11 +193,14 @@ def _forget(seen: dict[str, int], now: int) -> None:
 
 
 def _distinct(seen: dict[str, int], members: Sequence[str], now: int, *, add: bool) -> int:
-    """How many there are, with these."""
-    _forget(seen, now)
-    count = min(len(seen.keys() | set(members)), MOST_DISTINCT)
+    """How many there are, with these. What is older is forgotten when more come."""
+    recent = {each for each, at in seen.items() if at > now - HOUR}
+    count = min(len(recent.union(members)), MOST_DISTINCT)
     if add:
+        grows = not seen.keys() >= set(members)
         seen |= dict.fromkeys(members, now)
+        if grows:
+            _forget(seen, now)
         while len(seen) > MOST_DISTINCT:
             del seen[min(seen, key=lambda each: (seen[each], each))]
     return count

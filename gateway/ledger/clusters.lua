@@ -1,69 +1,99 @@
--- The clusters of one customer. gateway/ledger/clusters_memory.py does the same; tests/test_contracts_clusters.py
--- compares them; gateway/ledger/clusters.py says what it is about.
+-- The clusters of customers, all of one call at once; on a cluster of servers, those of one hash tag.
+-- gateway/ledger/clusters_memory.py does the same; tests/test_contracts_clusters.py compares them;
+-- gateway/ledger/clusters.py says what it is about. Before this text clusters_redis.py puts `likeness`, `bounds`,
+-- `sizes` and `windows`.
 --
--- KEYS: newer and older generation of clusters of one message, clusters of several, the postings of each, common text;
--- then what the keys of sketches begin with. All have one hash tag.
--- ARGV: what to do, then in MessagePack {now (ms), likeness, bounds, sizes, windows, ...}:
---   place    features, whether these are all, id for a new cluster, recipients
---            -> {id, since, messages, reach ...}, or {} where the message cannot be known again
+-- KEYS: of each operation, what the keys of its customer begin with. ARGV: of each, in MessagePack, {what, now (ms), ...}:
+--   place    whether the features are all, id for a new cluster, recipients; behind it the features, four octets each,
+--            ascending -> {id, since, messages, reach ...}, or {} where the message cannot be known again
 --   reached  cluster, recipients -> {}
 --   grown    -> {{id, since, last, messages}, ...}
---   reach    cluster of several messages -> {reach ...}
-local what, ask = ARGV[1], cmsgpack.unpack(ARGV[2])
-local now, likeness, bounds, sizes, windows = ask[1], ask[2], ask[3], ask[4], ask[5]
+--   reach    cluster of several messages, recipients -> {reach ...}
+-- The answers are in MessagePack; in the place of one that failed stands its error.
+--
+-- Held are, in numbers of so many octets: of one message since (6), top (4), how many features (2), these (4 each), then
+-- recipients (16) and when they were reached (6); of several since, last (6 each), messages (4), weight (1), top (4), how
+-- many features (2), these, then how many messages had each (1). Postings are ids with spaces between them.
 local alike, not_unlike, pair, pair_not_unlike, fewest, core, common_after, common_share, noted_from =
   unpack(likeness)
 local INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, TTL = unpack(sizes)
-local ALL = 4294967295
+local ALL, FIRST = 4294967295, 24
 local SINGLE, GROWN, SINGLE_POSTINGS, GROWN_POSTINGS, COMMON = 1, 2, 3, 4, 5
+local NEWER = { '=single', '=grown', '=single-postings', '=grown-postings', '=common' }
+local OLDER = { '=single-old', '=grown-old', '=single-postings-old', '=grown-postings-old', '=common-old' }
+local call, sub, match, gmatch, floor, min, max =
+  redis.call, string.sub, string.match, string.gmatch, math.floor, math.min, math.max
+local base, now -- of the operation
 
 local function get(kind, field)
-  return redis.call('HGET', KEYS[2 * kind - 1], field) or redis.call('HGET', KEYS[2 * kind], field)
+  return call('HGET', base .. NEWER[kind], field) or call('HGET', base .. OLDER[kind], field)
 end
 
 local function get_all(kind, fields)
   if #fields == 0 then return {} end
-  local found, missing = redis.call('HMGET', KEYS[2 * kind - 1], unpack(fields)), {}
-  for i, field in ipairs(fields) do
-    if not found[i] then table.insert(missing, i) end
+  local found, names, places = call('HMGET', base .. NEWER[kind], unpack(fields)), {}, {}
+  for i = 1, #fields do
+    if not found[i] then
+      names[#names + 1] = fields[i]
+      places[#places + 1] = i
+    end
   end
-  if #missing > 0 then
-    local names = {}
-    for _, i in ipairs(missing) do table.insert(names, fields[i]) end
-    local older = redis.call('HMGET', KEYS[2 * kind], unpack(names))
-    for at, i in ipairs(missing) do found[i] = older[at] end
+  if #names > 0 then
+    local older = call('HMGET', base .. OLDER[kind], unpack(names))
+    for at, i in ipairs(places) do found[i] = older[at] end
   end
   return found
 end
 
-local function put(kind, field, value)
-  local newer = KEYS[2 * kind - 1]
-  redis.call('HSET', newer, field, value)
-  redis.call('EXPIRE', newer, TTL)
-  if redis.call('HLEN', newer) >= bounds[kind] then redis.call('RENAME', newer, KEYS[2 * kind]) end
-end
-
-local function load(kind, id)
-  local raw = get(kind, id)
-  if not raw then return nil end
-  local part = cmsgpack.unpack(raw)
-  local held = { since = part[1], last = part[2], messages = part[3], weight = part[4], top = part[5], few = part[7] }
-  held.features = {}
-  for i = 1, #part[6], 2 do held.features[part[6][i]] = part[6][i + 1] end
-  return held
-end
-
-local function save(kind, id, held)
-  local flat = {}
-  for feature, times in pairs(held.features) do
-    table.insert(flat, feature)
-    table.insert(flat, times)
+-- As if they were put one after the other; `flat` has fields and values in turn.
+local function put(kind, flat)
+  local newer, bound = base .. NEWER[kind], bounds[kind]
+  if call('HLEN', newer) + #flat / 2 < bound then
+    call('HSET', newer, unpack(flat))
+  else
+    for i = 1, #flat, 2 do
+      call('HSET', newer, flat[i], flat[i + 1])
+      if call('HLEN', newer) >= bound then
+        call('EXPIRE', newer, TTL)
+        call('RENAME', newer, base .. OLDER[kind])
+      end
+    end
   end
-  put(kind, id, cmsgpack.pack({ held.since, held.last, held.messages, held.weight, held.top, flat, held.few }))
+  call('EXPIRE', newer, TTL)
 end
 
-local function slot_at(ms, window) return math.floor(ms * window[2] / (window[1] * 1000)) end
-local function sketch_key(id, window, slot) return KEYS[11] .. ':' .. id .. ':' .. window[1] .. ':' .. slot end
+local function numbers(octets, count, from)
+  local found = { struct.unpack('>' .. string.rep('I4', count), octets, from) }
+  found[count + 1] = nil -- where it ended
+  return found
+end
+
+local function single(raw)
+  local since, top, count = struct.unpack('>I6I4I2', raw)
+  return { since = since, last = since, messages = 1, weight = 1, top = top, count = count, raw = raw, from = 13 }
+end
+
+local function several(raw)
+  local since, last, messages, weight, top, count = struct.unpack('>I6I6I4BI4I2', raw)
+  return {
+    since = since, last = last, messages = messages, weight = weight, top = top, count = count, raw = raw, from = 24,
+    times = { string.byte(raw, 24 + 4 * count, 23 + 5 * count) },
+  }
+end
+
+-- Recipients that a cluster of one message holds, and when they were reached.
+local function few_of(raw)
+  local _, _, count = struct.unpack('>I6I4I2', raw)
+  local recipients, times = {}, {}
+  for at = 13 + 4 * count, #raw, 22 do
+    recipients[#recipients + 1] = sub(raw, at, at + 15)
+    times[#times + 1] = struct.unpack('>I6', raw, at + 16)
+  end
+  return recipients, times
+end
+
+local function slot_at(ms, window) return floor(ms * window[2] / (window[1] * 1000)) end
+local function sketch_key(id, window, slot) return base .. '=reach:' .. id .. ':' .. window[1] .. ':' .. slot end
 
 local function sketch(id, recipients, times)
   for _, window in ipairs(windows) do
@@ -75,139 +105,196 @@ local function sketch(id, recipients, times)
     end
     for slot, some in pairs(by_slot) do
       local key = sketch_key(id, window, slot)
-      for from = 1, #some, 1000 do
-        redis.call('PFADD', key, unpack(some, from, math.min(from + 999, #some)))
-      end
-      redis.call('EXPIRE', key, math.ceil(window[1] + window[1] / window[2]))
+      for from = 1, #some, 1000 do call('PFADD', key, unpack(some, from, min(from + 999, #some))) end
+      call('EXPIRE', key, math.ceil(window[1] + window[1] / window[2]))
     end
   end
 end
 
-local function spill(id, held)
-  local recipients, times = {}, {}
-  for i = 1, #held.few, 2 do
-    table.insert(recipients, held.few[i])
-    table.insert(times, held.few[i + 1])
-  end
-  if #recipients > 0 then sketch(id, recipients, times) end
-  held.few = {}
+local function beside(recipients)
+  local key = base .. '=beside'
+  call('PFADD', key, unpack(recipients))
+  return key
 end
 
-local function reach(id, held, recipients)
+-- The reach of a cluster that nothing was counted in.
+local function reach_of_new(recipients)
+  local figure = #recipients
+  if figure > 1 then figure = call('PFCOUNT', beside(recipients)) end
+  if #recipients > 1 then call('DEL', base .. '=beside') end
   local figures = {}
-  local beside = KEYS[11] .. '='
-  for _, window in ipairs(windows) do
-    local slot, keys = slot_at(now, window), {}
-    for back = 0, window[2] do table.insert(keys, sketch_key(id, window, slot - back)) end
-    local some = { unpack(recipients) }
-    for i = 1, #held.few, 2 do
-      if slot_at(held.few[i + 1], window) >= slot - window[2] then table.insert(some, held.few[i]) end
-    end
-    if #some > 0 then
-      redis.call('PFADD', beside, unpack(some))
-      table.insert(keys, beside)
-    end
-    table.insert(figures, redis.call('PFCOUNT', unpack(keys)))
-    if #some > 0 then redis.call('DEL', beside) end
-  end
+  for i = 1, #windows do figures[i] = figure end
   return figures
 end
 
-local function reached()
-  local id, recipients = ask[6], ask[7]
-  local held = load(SINGLE, id)
-  local times = {}
-  for i = 1, #recipients do times[i] = now end
-  if held then
-    if #held.few / 2 + #recipients <= FEW then
-      for _, recipient in ipairs(recipients) do
-        table.insert(held.few, recipient)
-        table.insert(held.few, now)
+-- `few` were reached at `times`, beside what is in sketches; `since` is when the cluster was founded.
+local function reach(id, since, recipients, few, times)
+  local figures = {}
+  local asked = #recipients > 0 and #few == 0 and beside(recipients)
+  for at, window in ipairs(windows) do
+    local slot, keys = slot_at(now, window), {}
+    local oldest = slot - window[2]
+    -- Nothing was counted before it was there; a slot earlier by a clock that is behind.
+    if since <= now then oldest = max(oldest, slot_at(since, window) - 1) end
+    for each = oldest, slot do keys[#keys + 1] = sketch_key(id, window, each) end
+    if asked then
+      keys[#keys + 1] = asked
+    elseif #few > 0 then
+      local some = { unpack(recipients) }
+      for i = 1, #few do
+        if slot_at(times[i], window) >= slot - window[2] then some[#some + 1] = few[i] end
       end
-      save(SINGLE, id, held)
+      if #some > 0 then keys[#keys + 1] = beside(some) end
+    end
+    figures[at] = call('PFCOUNT', unpack(keys))
+    if #few > 0 then call('DEL', base .. '=beside') end
+  end
+  if asked then call('DEL', asked) end
+  return figures
+end
+
+local function reached(id, recipients)
+  local raw, times = get(SINGLE, id), {}
+  for i = 1, #recipients do times[i] = now end
+  if raw then
+    local _, _, count = struct.unpack('>I6I4I2', raw)
+    local ends = 12 + 4 * count
+    if (#raw - ends) / 22 + #recipients <= FEW then
+      local when, more = struct.pack('>I6', now), { raw }
+      for _, recipient in ipairs(recipients) do more[#more + 1] = recipient .. when end
+      put(SINGLE, { id, table.concat(more) })
       return {}
     end
-    spill(id, held)
-    save(SINGLE, id, held)
+    local few, before = few_of(raw)
+    if #few > 0 then sketch(id, few, before) end
+    put(SINGLE, { id, sub(raw, 1, ends) })
   end
   sketch(id, recipients, times)
   return {}
 end
 
+local function reach_with(id, recipients)
+  local raw = get(SINGLE, id)
+  if raw then return reach(id, single(raw).since, recipients, few_of(raw)) end
+  raw = get(GROWN, id)
+  return reach(id, raw and several(raw).since or 0, recipients, {})
+end
+
 local function grown()
   local listed, seen = {}, {}
-  for key = 2 * GROWN - 1, 2 * GROWN do
-    local flat = redis.call('HGETALL', KEYS[key])
+  for _, key in ipairs({ NEWER[GROWN], OLDER[GROWN] }) do
+    local flat = call('HGETALL', base .. key)
     for i = 1, #flat, 2 do
       if not seen[flat[i]] then
         seen[flat[i]] = true
-        local part = cmsgpack.unpack(flat[i + 1])
-        table.insert(listed, { flat[i], part[1], part[2], part[3] })
+        local held = several(flat[i + 1])
+        listed[#listed + 1] = { flat[i], held.since, held.last, held.messages }
       end
     end
   end
   return listed
 end
 
-local function note(features, alone)
-  local held = get_all(COMMON, features)
-  for i, feature in ipairs(features) do
-    local times, lone = 0, 0
-    if held[i] then
-      times, lone = string.match(held[i], '^(%d+) (%d+)$')
+-- The message that is placed: `octets` and number of its features, `top`, what of it is common text.
+local function message_of(octets, all)
+  local count = #octets / 4
+  local last = struct.unpack('>I4', octets, #octets - 3)
+  return {
+    octets = octets, count = count, top = all and ALL or last,
+    looked = 0, noted = {}, counted = {}, is_counted = {}, -- by place; `counted` has the places
+  }
+end
+
+local function field(message, place) return sub(message.octets, 4 * place - 3, 4 * place) end
+
+local function fields(message, places, from, to)
+  local found = {}
+  for i = from, to do found[#found + 1] = field(message, places and places[i] or i) end
+  return found
+end
+
+-- Which of its features, up to this place, are not common text.
+local function look(message, to)
+  local found = get_all(COMMON, fields(message, nil, message.looked + 1, to))
+  for i = message.looked + 1, to do
+    local raw, counts = found[i - message.looked], true
+    if raw then
+      local times, lone = match(raw, '^(%d+) (%d+)$')
       times, lone = tonumber(times), tonumber(lone)
+      message.noted[i] = { times, lone }
+      counts = times < common_after or times < common_share * (times + lone)
     end
-    if not alone then
-      put(COMMON, feature, (times + 1) .. ' ' .. lone)
-    elseif held[i] then
-      put(COMMON, feature, times .. ' ' .. (lone + 1))
+    if counts then
+      message.counted[#message.counted + 1] = i
+      message.is_counted[i] = true
     end
   end
+  message.looked = to
 end
 
-local function post(kind, id, features)
-  local held = get_all(kind, features)
-  for i, feature in ipairs(features) do
-    local ids, there = {}, false
-    for each in string.gmatch(held[i] or '', '%S+') do
-      table.insert(ids, each)
-      there = there or each == id
+-- `alone`: it holds nothing else, and would join.
+local function note(message, shared, alone)
+  local flat = {}
+  for _, place in ipairs(shared) do
+    local noted = message.noted[place]
+    local times, lone = unpack(noted or { 0, 0 })
+    if noted or not alone then
+      flat[#flat + 1] = field(message, place)
+      flat[#flat + 1] = alone and times .. ' ' .. (lone + 1) or (times + 1) .. ' ' .. lone
     end
-    if not there then table.insert(ids, id) end
-    while #ids > POSTED do table.remove(ids, 1) end
-    put(kind, feature, table.concat(ids, ' '))
   end
+  if #flat > 0 then put(COMMON, flat) end
 end
 
-local function compare(id, held, features, top, counted, is_counted)
-  top = math.min(held.top, top)
-  local least = core * held.weight
-  local function has(feature)
-    local times = held.features[feature]
-    return times and times >= least
+-- `held` are the postings of these fields as they are.
+local function post(kind, id, names, held)
+  local flat = {}
+  for i, name in ipairs(names) do
+    local raw = held[i]
+    if raw and raw ~= '' then
+      local ids, there = {}, false
+      for each in gmatch(raw, '%S+') do
+        ids[#ids + 1] = each
+        there = there or each == id
+      end
+      if not there then ids[#ids + 1] = id end
+      raw = table.concat(ids, ' ', max(1, #ids - POSTED + 1))
+    else
+      raw = id
+    end
+    flat[2 * i - 1], flat[2 * i] = name, raw
   end
-  local shared, mine, both, common, theirs = {}, 0, 0, 0, 0
-  for _, feature in ipairs(features) do
-    if has(feature) then
-      table.insert(shared, feature)
-      if feature <= top and not is_counted[feature] then common = common + 1 end
+  if #flat > 0 then put(kind, flat) end
+end
+
+local function compare(id, held, message)
+  local top, least = min(held.top, message.top), core * held.weight
+  local place_of, is_counted, times = message.place_of, message.is_counted, held.times
+  local features = numbers(held.raw, held.count, held.from)
+  local shared, count, both, common, theirs = {}, 0, 0, 0, 0
+  for i = 1, held.count do
+    if not times or times[i] >= least then
+      local feature = features[i]
+      local place, within = place_of[feature], feature <= top
+      if within then theirs = theirs + 1 end
+      if place then
+        shared[place] = true
+        count = count + 1
+        if within then
+          if is_counted[place] then both = both + 1 else common = common + 1 end
+        end
+      end
     end
   end
-  for _, feature in ipairs(counted) do
-    if feature <= top then
-      mine = mine + 1
-      if has(feature) then both = both + 1 end
-    end
-  end
-  for feature, times in pairs(held.features) do
-    if times >= least and feature <= top then theirs = theirs + 1 end
-  end
-  theirs = theirs - common
+  theirs = theirs - common -- common text that both hold counts for neither
+  local mine = #message.counted
+  while mine > 0 and message.features[message.counted[mine]] > top do mine = mine - 1 end
   local one, other = alike, not_unlike
   if held.messages == 1 then one, other = pair, pair_not_unlike end
-  local less, more = math.min(mine, theirs), math.max(mine, theirs)
+  local less, more = min(mine, theirs), max(mine, theirs)
   local joins = both >= fewest and both >= one * less and both >= other * more
-  return { id = id, held = held, shared = shared, like = joins and both / less or 0 }
+  held.features = features
+  return { id = id, held = held, is_shared = shared, count = count, like = joins and both / less or 0 }
 end
 
 local function before(a, b) -- whether b ranks above a
@@ -216,106 +303,174 @@ local function before(a, b) -- whether b ranks above a
     if a.held.weight ~= b.held.weight then return b.held.weight > a.held.weight end
     if a.like ~= b.like then return b.like > a.like end
   end
-  return #b.shared > #a.shared
+  return b.count > a.count
 end
 
-local function find(features, top, counted, is_counted)
-  local sought, votes, ids = {}, {}, {}
-  for i = 1, math.min(INDEXED, #counted) do sought[i] = counted[i] end
-  local singles, several = get_all(SINGLE_POSTINGS, sought), get_all(GROWN_POSTINGS, sought)
-  for i = 1, #sought do
+-- The ids that most of these postings have, the first of them in the order of their names.
+local function most_voted(one, other, count)
+  local votes, ids = {}, {}
+  for i = 1, count do
     local voted = {}
-    for id in string.gmatch((singles[i] or '') .. ' ' .. (several[i] or ''), '%S+') do
-      if not voted[id] then
-        voted[id] = true
-        if not votes[id] then table.insert(ids, id) end
-        votes[id] = (votes[id] or 0) + 1
+    for _, raw in ipairs({ one[i] or '', other[i] or '' }) do
+      for id in gmatch(raw, '%S+') do
+        if not voted[id] then
+          voted[id] = true
+          if not votes[id] then ids[#ids + 1] = id end
+          votes[id] = (votes[id] or 0) + 1
+        end
       end
     end
   end
-  table.sort(ids, function(a, b)
-    if votes[a] ~= votes[b] then return votes[a] > votes[b] end
-    return a < b
-  end)
-  local best
-  for i = 1, math.min(COMPARED, #ids) do
-    local held = load(SINGLE, ids[i]) or load(GROWN, ids[i])
-    if held then
-      local found = compare(ids[i], held, features, top, counted, is_counted)
+  local first = {}
+  for _, id in ipairs(ids) do
+    local at = #first
+    while at > 0 and (votes[id] > votes[first[at]] or votes[id] == votes[first[at]] and id < first[at]) do at = at - 1 end
+    if at < COMPARED then
+      table.insert(first, at + 1, id)
+      first[COMPARED + 1] = nil
+    end
+  end
+  return first
+end
+
+-- The cluster that it joins, else the one that it shares most with; `sought` is what it is looked for by, and stays.
+local function find(message, sought)
+  local names = fields(message, sought.places, 1, sought.count)
+  sought.names, sought.singles = names, get_all(SINGLE_POSTINGS, names)
+  local ids = most_voted(sought.singles, get_all(GROWN_POSTINGS, names), sought.count)
+  if #ids == 0 then return nil end
+  look(message, message.count)
+  message.features, message.place_of = numbers(message.octets, message.count, 1), {}
+  for place, feature in ipairs(message.features) do message.place_of[feature] = place end
+  if sought.all then
+    message.counted, message.is_counted = {}, {}
+    for i = 1, message.count do message.counted[i], message.is_counted[i] = i, true end
+  end
+  local held, others, best = get_all(SINGLE, ids), {}, nil
+  for i, id in ipairs(ids) do
+    if not held[i] then others[#others + 1] = id end
+  end
+  local of_several, at = get_all(GROWN, others), 0
+  for i, id in ipairs(ids) do
+    local cluster = held[i] and single(held[i])
+    if not cluster then
+      at = at + 1
+      cluster = of_several[at] and several(of_several[at])
+    end
+    if cluster then
+      local found = compare(id, cluster, message)
       if not best or before(best, found) then best = found end
+    end
+  end
+  if best then
+    best.shared = {}
+    for place = 1, message.count do
+      if best.is_shared[place] then best.shared[#best.shared + 1] = place end
     end
   end
   return best
 end
 
-local function join(found, features, top)
-  local id, held = found.id, found.held
-  held.messages = held.messages + 1
-  held.weight = held.weight + 1
-  held.last = math.max(now, held.last)
-  if held.weight <= YOUNG then held.top = math.max(held.top, top) end
-  for _, feature in ipairs(features) do held.features[feature] = (held.features[feature] or 0) + 1 end
-  local all = {}
-  if held.weight >= WEIGHT then
-    held.weight = math.floor(held.weight / 2)
-    for feature, times in pairs(held.features) do
-      all[#all + 1] = times >= 2 and { feature, math.floor(times / 2) } or nil
+-- The features of a cluster with those of a message, ascending, and how many messages had each.
+local function merged(held, message)
+  local features, times, mine, theirs, i, j = {}, {}, message.features, held.features, 1, 1
+  while mine[i] or theirs[j] do
+    local to = #features + 1
+    if not theirs[j] or (mine[i] and mine[i] < theirs[j]) then
+      features[to], times[to], i = mine[i], 1, i + 1
+    else
+      local had = held.times and held.times[j] or 1
+      if mine[i] == theirs[j] then
+        had, i = had + 1, i + 1
+      end
+      features[to], times[to], j = theirs[j], had, j + 1
     end
-  else
-    for feature, times in pairs(held.features) do all[#all + 1] = { feature, times } end
   end
-  if #all > HELD then
-    table.sort(all, function(a, b)
-      if a[2] ~= b[2] then return a[2] > b[2] end
-      return a[1] < b[1]
-    end)
-  end
-  held.features = {}
-  for i = 1, math.min(HELD, #all) do held.features[all[i][1]] = all[i][2] end
-  spill(id, held)
-  redis.call('HDEL', KEYS[2 * SINGLE - 1], id)
-  redis.call('HDEL', KEYS[2 * SINGLE], id)
-  save(GROWN, id, held)
+  return features, times
 end
 
-local function place()
-  local features, all, id, recipients = ask[6], ask[7], ask[8], ask[9]
-  local top = all and ALL or features[#features]
-  local noted, counted, is_counted = get_all(COMMON, features), {}, {}
-  for i, feature in ipairs(features) do
-    local times, lone = string.match(noted[i] or '0 0', '^(%d+) (%d+)$')
-    times, lone = tonumber(times), tonumber(lone)
-    if times < common_after or times < common_share * (times + lone) then
-      table.insert(counted, feature)
-      is_counted[feature] = true
+-- Only those that most messages had, the smallest of the rest; where `halved`, of half as many.
+local function kept(features, times, halved)
+  local by_times, most = {}, 0
+  for i = 1, #features do
+    if halved then times[i] = floor(times[i] / 2) end
+    by_times[times[i]] = (by_times[times[i]] or 0) + 1
+    most = max(most, times[i])
+  end
+  local least, room = most, HELD
+  while least > 0 and (by_times[least] or 0) < room do
+    room = room - (by_times[least] or 0)
+    least = least - 1
+  end
+  local some, theirs = {}, {}
+  for i = 1, #features do
+    if times[i] > least or (times[i] == least and least > 0 and room > 0) then
+      if times[i] == least then room = room - 1 end
+      some[#some + 1], theirs[#theirs + 1] = features[i], times[i]
     end
   end
-  if #counted < fewest then
-    for _, feature in ipairs(features) do is_counted[feature] = true end
-    local found = find(features, top, features, is_counted)
-    if found and found.like > 0 then note(found.shared, true) end
+  return some, theirs
+end
+
+local function join(found, message)
+  local id, held = found.id, found.held
+  local few, when = {}, {}
+  if held.messages == 1 then few, when = few_of(held.raw) end
+  held.messages, held.weight, held.last = held.messages + 1, held.weight + 1, max(now, held.last)
+  if held.weight <= YOUNG then held.top = max(held.top, message.top) end
+  local features, times = merged(held, message)
+  local halved = held.weight >= WEIGHT
+  if halved then held.weight = floor(held.weight / 2) end
+  if halved or #features > HELD then features, times = kept(features, times, halved) end
+  if #few > 0 then sketch(id, few, when) end
+  call('HDEL', base .. NEWER[SINGLE], id)
+  call('HDEL', base .. OLDER[SINGLE], id)
+  local head = struct.pack(
+    '>I6I6I4BI4I2', held.since, held.last, held.messages, held.weight, held.top, #features)
+  local octets = struct.pack('>' .. string.rep('I4', #features), unpack(features))
+  put(GROWN, { id, head .. octets .. string.char(unpack(times)) })
+end
+
+local function place(all, id, recipients, octets)
+  local message = message_of(octets, all)
+  local count = message.count
+  look(message, min(FIRST, count))
+  if #message.counted < max(INDEXED, fewest) then look(message, count) end
+  if #message.counted < fewest then
+    local found = find(message, { count = min(INDEXED, count), all = true })
+    if found and found.like > 0 then note(message, found.shared, true) end
     return {}
   end
-  local found = find(features, top, counted, is_counted)
-  local posted, held = {}, nil
+  local sought = { count = min(INDEXED, #message.counted), places = message.counted }
+  local found = find(message, sought)
   if found and found.like > 0 then
-    id, held = found.id, found.held
-    join(found, features, top)
-    for _, feature in ipairs(found.shared) do
-      if is_counted[feature] and #posted < INDEXED then table.insert(posted, feature) end
+    join(found, message)
+    local places = {}
+    for _, each in ipairs(found.shared) do
+      if message.is_counted[each] and #places < INDEXED then places[#places + 1] = each end
     end
-    post(GROWN_POSTINGS, id, posted)
-  else
-    if found and #found.shared >= noted_from then note(found.shared, false) end
-    held = { since = now, last = now, messages = 1, weight = 1, top = top, features = {}, few = {} }
-    for _, feature in ipairs(features) do held.features[feature] = 1 end
-    save(SINGLE, id, held)
-    for i = 1, math.min(INDEXED, #counted) do posted[i] = counted[i] end
-    post(SINGLE_POSTINGS, id, posted)
+    local names = fields(message, places, 1, #places)
+    post(GROWN_POSTINGS, found.id, names, get_all(GROWN_POSTINGS, names))
+    return { found.id, found.held.since, found.held.messages, unpack(reach(found.id, found.held.since, recipients, {})) }
   end
-  return { id, held.since, held.messages, unpack(reach(id, held, recipients)) }
+  if found and #found.shared >= noted_from then note(message, found.shared, false) end
+  put(SINGLE, { id, struct.pack('>I6I4I2', now, message.top, count) .. octets })
+  post(SINGLE_POSTINGS, id, sought.names, sought.singles)
+  return { id, now, 1, unpack(reach_of_new(recipients)) }
 end
 
-if what == 'place' then return cmsgpack.pack(place()) end
-if what == 'reach' then return cmsgpack.pack(reach(ask[6], load(SINGLE, ask[6]) or { few = {} }, ask[7])) end
-return cmsgpack.pack(what == 'reached' and reached() or grown())
+local kinds = { place = place, reached = reached, grown = grown, reach = reach_with }
+
+local function done(key, argument)
+  local ends, ask = cmsgpack.unpack_one(argument)
+  base, now = key, ask[2]
+  if ends > 0 then ask[#ask + 1] = sub(argument, ends + 1) end
+  return cmsgpack.pack(kinds[ask[1]](unpack(ask, 3)))
+end
+
+local answers = {}
+for i = 1, #KEYS do
+  local fine, answer = pcall(done, KEYS[i], ARGV[i])
+  answers[i] = fine and answer or type(answer) == 'table' and answer or redis.error_reply('ERR ' .. tostring(answer))
+end
+return answers

@@ -158,9 +158,9 @@ class Clusters(Protocol):
         """What a cluster's reach would be if these were reached; nothing is placed."""
         ...
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> "asyncio.Task[None] | None":
-        """Count recipients that the next hop has accepted; nobody needs to wait. The task, where there is one, ends
-        when they are counted.
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> "asyncio.Future[bytes | None] | None":
+        """Count recipients that the next hop has accepted; nobody needs to wait. The future, where there is one, is
+        done when they are counted.
 
         The caller leaves out those in the customer's own domains, reports and auto-replies. A recipient is named by any
         text that is the same each time, such as its address key; it is not kept.

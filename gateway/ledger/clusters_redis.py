@@ -1,4 +1,4 @@
-"""The clusters of several processes, in Redis: one call of `clusters.lua` for each message, by way of the ledger.
+"""The clusters of several processes, in Redis: `clusters.lua`, by way of the ledger.
 
 While Redis does not answer this process goes by what it has seen itself, and takes its reach times the number of
 processes, so that bulk is not let through for want of Redis. It therefore follows the clusters of several messages in
@@ -8,12 +8,13 @@ which is most, is not followed, and costs nothing twice.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from functools import lru_cache, partial
+from struct import Struct
+from typing import Any
 
 import msgspec
 
 from filters.fingerprint import Fingerprint
-from gateway.ledger import server
 from gateway.ledger.clusters import (
     BOUNDS,
     COMPARED,
@@ -38,13 +39,13 @@ from gateway.ledger.clusters import (
 from gateway.ledger.clusters_memory import MemoryClusters
 from gateway.ledger.model import key
 from gateway.ledger.redis import RedisLedger
-from gateway.ledger.server import Call, Script
+from gateway.ledger.server import Script
 
 _MOST = 2000
 """Tellings under way; beyond that this process counts for itself."""
-_SCRIPT = Script.of("clusters.lua")
 _SIZES = (INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, TTL)
-_TABLES = ("single", "grown", "single-postings", "grown-postings", "common")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class RedisClusters:
@@ -62,9 +63,10 @@ class RedisClusters:
         """`ledger` is the way to Redis, opened and closed by who made it; `clock` gives seconds since 1970."""
         self._ledger, self._processes, self._clock = ledger, processes, clock
         tables = (bounds.single, bounds.grown, bounds.postings, bounds.postings, bounds.common)
-        self._head = (tuple(likeness), tables, _SIZES, WINDOWS)
+        values = ", ".join(map(_lua, (likeness, tables, _SIZES, WINDOWS)))
+        self._script = Script.of("clusters.lua", f"local likeness, bounds, sizes, windows = {values}\n")
         self._alone = MemoryClusters(clock, likeness, bounds)
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Future[bytes | None]] = set()
 
     async def place(
         self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str
@@ -72,14 +74,15 @@ class RedisClusters:
         """The cluster it joined or founded; within 2 * TIMEOUT of the ledger's."""
         if not fingerprint.features:
             return NOWHERE
-        answer = await self._ask(customer, "place", *fingerprint, fresh, reduced(recipients))
+        features = _packing(len(fingerprint.features)).pack(*fingerprint.features)
+        answer = await self._ask(customer, "place", fingerprint.all, fresh, reduced(recipients), features=features)
         if answer is None:
             placed = self._alone.put(customer, fingerprint, recipients, fresh=fresh)
             return placed._replace(reach=await self._of_all(customer, placed.cluster, placed.reach))
         if not answer:
             return NOWHERE
         id, since, messages, *reach = answer
-        placed = Placed(_text(id), since / 1000, messages, Reach(*reach))
+        placed = Placed(id, since / 1000, messages, Reach(*reach))
         if messages > 1:
             self._alone.follow(customer, fingerprint, placed)
         return placed
@@ -91,7 +94,7 @@ class RedisClusters:
             return await self._of_all(customer, cluster, await self._alone.reach(customer, cluster, recipients))
         return Reach(*answer)
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> asyncio.Task[None] | None:
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> asyncio.Future[bytes | None] | None:
         """Count them; where Redis is away, here."""
         if not cluster or not recipients:
             return None
@@ -100,10 +103,10 @@ class RedisClusters:
             self._alone.reached(customer, cluster, recipients)
         if crowded:
             return None
-        task = asyncio.get_running_loop().create_task(self._tell(customer, cluster, recipients))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-        return task
+        telling = self._run(customer, "reached", cluster, reduced(recipients))
+        self._telling.add(telling)
+        telling.add_done_callback(partial(self._told, customer, cluster, recipients))
+        return telling
 
     async def grown(self, customer: str) -> list[Cluster]:
         """The largest clusters of several messages."""
@@ -111,10 +114,10 @@ class RedisClusters:
         if answer is None:
             grown = await self._alone.grown(customer)
             return [each._replace(reach=await self._of_all(customer, each.id, each.reach)) for each in grown]
-        largest = sorted(answer, key=lambda row: (-row[3], _text(row[0])))[:LISTED]
-        reaches = await asyncio.gather(*(self._ask(customer, "reach", _text(row[0]), []) for row in largest))
+        largest = sorted(answer, key=lambda row: (-row[3], row[0]))[:LISTED]
+        reaches = await asyncio.gather(*(self._ask(customer, "reach", row[0], []) for row in largest))
         return [
-            Cluster(_text(id), since / 1000, last / 1000, messages, Reach(*(reach or (0, 0, 0, 0))))
+            Cluster(id, since / 1000, last / 1000, messages, Reach(*(reach or (0, 0, 0, 0))))
             for (id, since, last, messages), reach in zip(largest, reaches, strict=True)
         ]
 
@@ -123,22 +126,22 @@ class RedisClusters:
         while self._telling:
             await asyncio.wait(self._telling)
 
-    async def _tell(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
-        told = await self._ask(customer, "reached", cluster, reduced(recipients))
-        if told is None and not self._alone.knows(customer, cluster):
+    def _told(
+        self, customer: str, cluster: str, recipients: Sequence[str], telling: asyncio.Future[bytes | None]
+    ) -> None:
+        self._telling.discard(telling)
+        unheard = telling.cancelled() or telling.result() is None
+        if unheard and not self._alone.knows(customer, cluster):
             self._alone.reached(customer, cluster, recipients)
 
-    async def _ask(self, customer: str, what: str, *more: object) -> list[Any] | None:
+    async def _ask(self, customer: str, what: str, *more: object, features: bytes = b"") -> list[Any] | None:
         """The script's answer; None where Redis gives none."""
-        tables = [key(f"clusters-{table}-{age}", "customer", customer) for table in _TABLES for age in ("new", "old")]
-        keys = [*tables, key("reach", "customer", customer)]
-        ask = msgspec.msgpack.encode((round(self._clock() * 1000), *self._head, *more))
-        try:
-            async with asyncio.timeout(2 * server.TIMEOUT):
-                answer = await self._ledger.run(Call(_SCRIPT, keys, [what, ask]))
-        except TimeoutError:
-            return None
-        return None if answer is None else cast(list[Any], msgspec.msgpack.decode(answer, strict=False)) or []
+        answer = await self._run(customer, what, *more, features=features)
+        return None if answer is None else _decode(answer)
+
+    def _run(self, customer: str, what: str, *more: object, features: bytes = b"") -> asyncio.Future[bytes | None]:
+        now = round(self._clock() * 1000)
+        return self._ledger.run(self._script, _key(customer), _encode((what, now, *more)) + features)
 
     async def _of_all(self, customer: str, cluster: str, reach: Reach) -> Reach:
         """What it comes to if all processes have reached as many as this one. Those who are asked about are reached by
@@ -147,5 +150,18 @@ class RedisClusters:
         return Reach(*(each + own * (self._processes - 1) for each, own in zip(reach, reached, strict=True)))
 
 
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode()
+@lru_cache(maxsize=10_000)
+def _key(customer: str) -> str:
+    """What the keys of a customer begin with."""
+    return key("clusters", "customer", customer)
+
+
+@lru_cache(maxsize=256)
+def _packing(features: int) -> Struct:
+    """Of so many, as the script has them."""
+    return Struct(f">{features}I")
+
+
+def _lua(value: object) -> str:
+    """A number, or a tuple of such values, as Lua has it."""
+    return f"{{{', '.join(map(_lua, value))}}}" if isinstance(value, tuple) else repr(value)

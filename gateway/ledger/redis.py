@@ -27,7 +27,7 @@ from gateway.ledger.charging import Charging, answers_in, message
 from gateway.ledger.charging import Operation as Charged
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.model import Add, Give, Mark, Marked, Operation, Take, key
-from gateway.ledger.server import Call, Script, Server
+from gateway.ledger.server import TIMEOUT, Call, Script, Server
 
 LEASE = 60.0
 RENEW = 20.0
@@ -39,8 +39,7 @@ _MOST = 2000
 """Operations that wait for the next round trip; beyond that the answer is this process's own, and renewing the leases
 tells Redis."""
 _MOST_RUNS, _RUN_AT_ONCE = 1000, 20
-"""Scripts of others that wait, and how many of them go in one round trip: each takes Redis about a millisecond, which
-the limits wait for."""
+"""Operations of others' scripts that wait, and how many of them go in one round trip: the limits wait for them."""
 _RENEWED_AT_ONCE = 100
 """Leases renewed in one round trip, so that what is asked meanwhile waits a few milliseconds."""
 _FAILURES = (Exception,)
@@ -68,10 +67,14 @@ class _Watched(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Somebody's own script, and who waits for its answer."""
+    """An operation of somebody's own script, and who waits for its answer."""
 
-    call: Call
-    answer: asyncio.Future[Any]
+    script: Script
+    key: str
+    ask: bytes
+    until: float
+    """It must be on its way by then, in the loop's time."""
+    answer: asyncio.Future[bytes | None]
 
 
 _PROBE = _Call(key("probe", "ledger", ""), "marked", "", "", 0, None)
@@ -179,14 +182,17 @@ class RedisLedger:
             answer.set_result(None)
         return answer
 
-    def run(self, call: Call) -> asyncio.Future[Any]:
-        """A script of somebody's own, whose keys share a hash tag: what Redis answers, None where it gives no answer.
+    def run(self, script: Script, key: str, ask: bytes) -> asyncio.Future[bytes | None]:
+        """An operation of somebody's own script; within 2 * TIMEOUT what it answers, or None: it is not known whether
+        it was done.
 
-        Then it is not known whether it ran. Answers come within 2 * TIMEOUT, later where Redis is slow.
+        The script does those of one turn together: in KEYS are their keys, which are on one server, in ARGV what is
+        asked, and it answers a list. Other keys that it uses have the hash tag of the operation's.
         """
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes | None] = loop.create_future()
         if len(self._runs) < _MOST_RUNS and self._room():
-            self._runs.append(_Run(call, answer))
+            self._runs.append(_Run(script, key, ask, loop.time() + TIMEOUT, answer))
         else:
             answer.set_result(None)
         return answer
@@ -272,11 +278,22 @@ class RedisLedger:
             while self._calls or self._charged or self._watched or self._runs:
                 batch, self._calls = self._calls, []
                 watched, self._watched = self._watched, []
-                runs, self._runs = self._runs[:_RUN_AT_ONCE], self._runs[_RUN_AT_ONCE:]
+                runs = self._take_runs()
                 charged, self._charged = [*(self._charging.first() if self._up else ()), *self._charged], []
                 await self._send(batch, charged, watched, runs)
         finally:
             self._sending = None
+
+    def _take_runs(self) -> list[_Run]:
+        """Those that go with the next round trip; who has waited too long is told so."""
+        runs, now = self._runs, asyncio.get_running_loop().time()
+        late = 0
+        while late < len(runs) and runs[late].until < now:
+            if not runs[late].answer.done():
+                runs[late].answer.set_result(None)
+            late += 1
+        self._runs = runs[late + _RUN_AT_ONCE :]
+        return runs[late : late + _RUN_AT_ONCE]
 
     def _down(self, error: Exception) -> None:
         self._up = False
@@ -296,7 +313,7 @@ class RedisLedger:
         """One round trip; everybody has an answer after it."""
         places = self._server.bundles(batch, lambda call: call.key)
         windows = self._server.bundles(charged, lambda operation: operation.charges[0].key)
-        activities = self._server.bundles(watched, lambda each: each.watch.keys[0])
+        activities = self._server.bundles(watched, lambda each: each.watch.key)
         now = f"{self._now():.0f}" if self._tell_time else "0"
         calls = [Call(_COUNTERS, [call.key for call in group], self._arguments(now, group)) for group in places]
         for operations in windows:
@@ -305,9 +322,14 @@ class RedisLedger:
         for asked in activities:
             keys, argument = activity.message(int(now), [each.watch for each in asked])
             calls.append(Call(_ACTIVITY, keys, [argument]))
-        calls += [each.call for each in runs]
+        others = [
+            list(group)
+            for script in dict.fromkeys(each.script for each in runs)
+            for group in self._server.bundles([each for each in runs if each.script is script], lambda each: each.key)
+        ]
+        calls += [Call(group[0].script, [each.key for each in group], [each.ask for each in group]) for group in others]
         read: list[Callable[[Any], Any]] = [lambda raw: list(map(float, raw))] * len(places)
-        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities) + [_as_it_is] * len(runs)
+        read += [answers_in] * len(windows) + [activity.answers_in] * len(activities) + [_as_it_is] * len(others)
         replies = await self._run(calls, read)
         for group, reply in zip(places, replies, strict=False):
             for at, call in enumerate(group):
@@ -321,15 +343,17 @@ class RedisLedger:
             for each, said in zip(asked, answers, strict=True):
                 if not each.answer.done():
                     each.answer.set_result(said)
-        for run, said in zip(runs, rest, strict=True):
-            self._answer(run, said)
+        for bundle in others:
+            self._answer(bundle, next(rest))
 
-    def _answer(self, run: _Run, said: Any) -> None:
-        if isinstance(said, Exception):
-            # Only this script, or what was asked of it, is at fault: the limits are still counted together.
-            self._complain(said)
-        if not run.answer.done():
-            run.answer.set_result(said if isinstance(said, bytes) else None)
+    def _answer(self, runs: list[_Run], said: Any) -> None:
+        each = said if isinstance(said, list) and len(said) == len(runs) else [said] * len(runs)
+        for run, answer in zip(runs, each, strict=True):
+            if isinstance(answer, Exception):
+                # Only this script, or what was asked of it, is at fault: the limits are still counted together.
+                self._complain(answer)
+            if not run.answer.done():
+                run.answer.set_result(answer if isinstance(answer, bytes) else None)
 
     async def _run(self, calls: Sequence[Call], read: Sequence[Callable[[Any], Any]]) -> list[Any]:
         """What the scripts answered, each as it is to be read; None for each that gave no answer."""

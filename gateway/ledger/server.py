@@ -1,7 +1,7 @@
 """The way to Redis, or to a Redis Cluster: scripts, a batch in one round trip.
 
 A single server is asked on a connection of our own: what a pipeline of the library does around a round trip (a pool, a
-retry, its own measurements) costs three times the round trip.
+retry, its own measurements) costs three times the round trip. `wire` is that connection.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
 from gateway.ledger.model import tag_of
+from gateway.ledger.wire import Wire
 
 TIMEOUT = 1.0
 """Seconds that one round trip may take, connecting included. A busy machine is no reason to count alone."""
@@ -36,9 +37,9 @@ class Script(NamedTuple):
     sha: str
 
     @classmethod
-    def of(cls, name: str) -> "Script":
-        """The file of that name beside this one."""
-        text = files("gateway.ledger").joinpath(name).read_text()
+    def of(cls, name: str, head: str = "") -> "Script":
+        """The file of that name beside this one; what goes before it says what does not change from call to call."""
+        text = head + files("gateway.ledger").joinpath(name).read_text()
         return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -61,7 +62,7 @@ class Server:
             "protocol": 2,
         }
         scheme = url.partition("://")[0]
-        self._connection: Any = None
+        self._wire: Wire | None = None
         """To a single server, for scripts; made when it is first needed."""
         self.client: Redis | RedisCluster
         if scheme.endswith("+cluster"):
@@ -117,8 +118,8 @@ class Server:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._connection is not None:
-            await self._connection.disconnect()
+        if self._wire is not None:
+            self._wire.close()
         await self.client.aclose()
 
     async def _run(self, calls: Sequence[Call], heads: Sequence[tuple[str, str]]) -> list[Any]:
@@ -136,28 +137,14 @@ class Server:
 
     async def _ask(self, commands: bytes, count: int) -> list[Any]:
         """Send commands and read so many replies; an error of one command stands in its place."""
-        connection = self._connection
-        if connection is None:
+        if self._wire is None or not self._wire.usable:
+            if self._wire is not None:
+                self._wire.close()
             pool: Any = self.client.connection_pool  # type: ignore[union-attr]
-            connection = self._connection = pool.make_connection()
-            connection.socket_timeout = None  # all of it is bounded by `run`
-        elif connection.is_connected and await connection.can_read():
-            await connection.disconnect()  # the server has closed it, or says what nobody asked
-        replies: list[Any] = []
-        try:
-            if not connection.is_connected:
-                await connection.connect()
-            await connection.send_packed_command(commands, check_health=False)
-            for _ in range(count):
-                try:
-                    replies.append(await connection.read_response())
-                except ResponseError as error:
-                    replies.append(error)
-        except BaseException:
-            # What is still to be read would be taken for the answer to the next call.
-            await connection.disconnect(nowait=True)
-            raise
-        return replies
+            connection = pool.make_connection()
+            await connection.connect()
+            self._wire = Wire(connection)
+        return await self._wire.ask(commands, count)
 
 
 def packed(parts: Sequence[str | bytes]) -> bytes:

@@ -148,6 +148,8 @@ local function hold(record, amount)
   end
 end
 
+local joined = {} -- the sharers of which there is one more
+
 -- Until when the customer takes part: while it has something reserved, and from when something last passed.
 local function share(charge)
   local own = records[KEYS[charge[6]]]
@@ -155,8 +157,8 @@ local function share(charge)
   for _, holder in ipairs(own.holders) do ends = math.max(ends, holder[3]) end
   if ends == 0 then
     redis.call('ZREM', KEYS[charge[7]], charge[5])
-  else
-    redis.call('ZADD', KEYS[charge[7]], string.format('%.0f', ends), charge[5])
+  elseif redis.call('ZADD', KEYS[charge[7]], string.format('%.0f', ends), charge[5]) > 0 then
+    joined[KEYS[charge[7]]] = true
   end
 end
 
@@ -340,7 +342,9 @@ for _, operation in ipairs(ask[4]) do
       local sharers = KEYS[charge[7]]
       if record.ttl then
         local longest = charge[4][#charge[4]][1]
-        redis.call('ZREMRANGEBYSCORE', sharers, '-inf', string.format('(%.0f', now - start_of(SLOTS + 1, longest)))
+        if joined[sharers] then
+          redis.call('ZREMRANGEBYSCORE', sharers, '-inf', string.format('(%.0f', now - start_of(SLOTS + 1, longest)))
+        end
         redis.call('PEXPIRE', sharers, string.format('%.0f', record.ttl + 60000))
       else
         redis.call('DEL', sharers)

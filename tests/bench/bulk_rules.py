@@ -12,9 +12,10 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
+
+from msgspec.structs import replace
 
 from config.customers import Customer
 from config.policy import Policy

@@ -139,7 +139,7 @@ def cost(keys: Keys, now: datetime) -> None:
             for _ in range(100 if size < 100_000 else 20):
                 begun = time.thread_time()
                 message = Message(raw)
-                sign(chosen, Message(message.header), raw, message.body_start, now)
+                sign(chosen, Message(message.header).fields, raw, message.body_start, now)
                 times.append((time.thread_time() - begun) * 1e6)
             cells.append(f"{statistics.median(times):,.0f}")
         print(f"| {size:,} | " + " | ".join(cells) + " |")

@@ -34,6 +34,7 @@ auth_without_tls = true
 name = "default"
 addresses = ["127.0.0.1:{next_hop}"]
 share = 1.0
+sessions = 1000
 
 [registry]
 url = "sqlite:///data/postern.db"
@@ -45,7 +46,9 @@ url = "{ledger}"
 address = "127.0.0.1:{http}"
 
 [limits]
-connections_per_address = 1000
+connections = 20000
+connections_per_address = 20000
+connections_per_customer = 20000
 loop_delay = 60  # late because others use the machine is no reason to turn the load away
 """
 
@@ -61,7 +64,7 @@ unsubscribe_hosts = ["www.{DOMAIN}"]
 bulk = {{ slow_start = 0, observed = {{ day = 0, month = 0, year = 0 }} }}  # the load is one text
 
 [[customers.credentials]]
-networks = ["127.0.0.0/8"]
+networks = ["127.0.0.0/10"]  # the others are for `tests.bench.grown`
 stream = "auto"
 
 [[customers.credentials]]

@@ -22,10 +22,12 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+
+from msgspec import structs
 
 from config.policy import Action, Policy, load_policy
 from filters.engine import Bound, bind, evaluate
@@ -92,7 +94,7 @@ def judged(content: bytes, bound: tuple[Bound, ...], policy: Policy) -> Verdict:
     """What the engine says of one message, a minute after its last date."""
     message = Message(content)
     facts = full_facts("<>" if _BOUNCE.search(message.header) else "bounce@acme.example")
-    return evaluate(bound, message, replace(facts, now=last_date(message)), policy)
+    return evaluate(bound, message, structs.replace(facts, now=last_date(message)), policy)
 
 
 def last_date(message: Message) -> datetime:

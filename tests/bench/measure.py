@@ -28,6 +28,12 @@ class Case:
     per_connection: int
     auth: bool = False
     """AUTH PLAIN on each connection, where the relay has a credential for it."""
+    recipients: int = 1
+    """Of each message; more than one are sent in one piece with MAIL and DATA (PIPELINING)."""
+    pool: int = 0
+    """Addresses the recipients are drawn from; 0: a million of them in turn."""
+    customers: int = 0
+    """Connections are of so many customers in turn, as smtpload's `-n` has it; 0: all are of one."""
 
     @classmethod
     def parse(cls, text: str) -> "Case":
@@ -120,6 +126,12 @@ class Meter:
         """
         command = [self.program, "-p", port, "--class", case.kind, "-l", case.size, "-s", case.sessions]
         command += ["-k", case.per_connection, "-m", messages, "-e", seed, "-t", TIME_LIMIT, "-c", self.counter]
+        if case.recipients > 1:
+            command += ["-x", "-r", case.recipients]
+        if case.pool:
+            command += ["-u", "-R", case.pool]
+        if case.customers:
+            command += ["-n", case.customers]
         if case.kind == "bulk":
             command += ["-b", BULK_CLIENT]
         if case.auth and auth:

@@ -14,6 +14,10 @@
  *     -d DOMAIN        of the senders (example.com)
  *     -S SENDERS       reverse-paths sender0 ... in turn (10)
  *     -R RECIPIENTS    size of the pool user0@example.org ..., in turn (1000000)
+ *     -u               recipients drawn from all of the pool, not in turn
+ *     -r RECIPIENTS    per message (1)
+ *     -n CUSTOMERS     connections in turn of so many customers: number C comes from 127.64.0.0 + C and sends from
+ *                      cC.DOMAIN
  *     -e SEED          of the words and the Message-IDs (1); the same seed, the same messages but for Date
  *     -c FILE          counter file of smtpsink -c: wait until it has got all that was accepted
  *     -t SECONDS       give up after so long (120)
@@ -24,7 +28,7 @@
  * text and an HTML part of styled paragraphs, each with a visible link to unsubscribe and the postal address. Its words
  * differ in every message too.
  *
- * Each message has a Message-ID of its own and one recipient, whose address stands in To.  The latency of a
+ * Each message has a Message-ID of its own; the address of its first recipient stands in To.  The latency of a
  * connection's first message counts from connect().  Output: one line of JSON.  Exit status 0 when every message
  * was answered (accepted or refused), 1 when not, 2 for wrong use.
  */
@@ -51,21 +55,23 @@ static const char *state_name[] = { "", "greeting", "EHLO", "AUTH", "MAIL", "RCP
 enum { PERSONAL, BULK };
 static const char *class_name[] = { "personal", "bulk" };
 
-enum { WORDS = 2048, SLOT = 16, LINE = 70, MAX_FAILURES = 1000 };
+enum { WORDS = 2048, SLOT = 16, LINE = 70, MAX_FAILURES = 1000, COMMAND = 160, FIRST_CUSTOMER = 127 << 24 | 64 << 16 };
 
 struct session {
     int fd, state, outlen, inlen, want_write;
-    long sent_on_conn, seq;
+    long sent_on_conn, seq, asked, answered;    /* RCPTs of this message */
+    long customer;           /* whose connection it is, where there are several */
     size_t off, body_len;    /* off: bytes of out and body already written */
     double t0;
     char *body;
-    char out[2048], in[4096];
+    char *out, in[4096];
 };
 
 static struct sockaddr_in addr, from_addr;
-static int ep, pipelining, kind = PERSONAL;
+static int ep, pipelining, drawn, kind = PERSONAL;
 static long per_conn, total = 1000, size = 2000, started, finished, ok, rejected, broken, failures;
-static long senders = 10, rcpt_pool = 1000000;
+static long senders = 10, rcpt_pool = 1000000, rcpts = 1, customers, connections;
+static size_t out_room = 2048;
 static uint64_t seed = 1;
 static const char *domain = "example.com";
 static char auth_line[1024], date[64], first_error[200];
@@ -179,9 +185,24 @@ static int set_auth(const char *text) {              /* RFC 4616: NUL user NUL p
     return 1;
 }
 
+/* the number of a recipient of message s->seq */
+static long recipient(const struct session *s, long which) {
+    uint64_t n = (uint64_t)s->seq * rcpts + which, state = seed << 40 ^ n;
+    return (drawn ? draw(&state) : n) % rcpt_pool;
+}
+
+/* the domain of the senders of this connection */
+static const char *sender_domain(const struct session *s) {
+    static char of_customer[128];
+    if (!customers) return domain;
+    snprintf(of_customer, sizeof of_customer, "c%ld.%s", s->customer, domain);
+    return of_customer;
+}
+
 /* the header block of message s->seq, at `to`; its length */
 static int write_head(char *to, size_t room, const struct session *s) {
-    long who = s->seq % rcpt_pool, from = s->seq % senders;
+    long who = recipient(s, 0), from = s->seq % senders;
+    const char *domain = sender_domain(s);
     int n = snprintf(to, room,
         "Message-ID: <%llu.%ld@load.%s>\r\nDate: %s\r\nFrom: Sender %ld <sender%ld@%s>\r\n"
         "To: User %ld <user%ld@example.org>\r\nMIME-Version: 1.0\r\n%s",
@@ -212,6 +233,11 @@ static void conn_open(struct session *s) {
     int one = 1;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (customers) {
+        s->customer = (seed * 7919 + connections++) % customers;     /* another seed begins with another customer */
+        from_addr.sin_family = AF_INET;
+        from_addr.sin_addr.s_addr = htonl(FIRST_CUSTOMER + s->customer);
+    }
     if (from_addr.sin_family && bind(s->fd, (void *)&from_addr, sizeof from_addr) < 0) { perror("bind"); exit(1); }
     if (s->fd < 0 || (connect(s->fd, (void *)&addr, sizeof addr) < 0 && errno != EINPROGRESS)) {
         perror("connect");
@@ -247,26 +273,33 @@ static int flush_out(struct session *s) {            /* 1 all written, 0 later, 
 
 static int put(struct session *s, int state, const char *text) {
     s->state = state; s->off = 0;
-    s->outlen = snprintf(s->out, sizeof s->out, "%s", text);
+    s->outlen = snprintf(s->out, out_room, "%s", text);
     return flush_out(s);
 }
 
+/* the next RCPT of message s->seq, at `to`; its length */
+static int write_rcpt(char *to, size_t room, struct session *s) {
+    return snprintf(to, room, "RCPT TO:<user%ld@example.org>\r\n", recipient(s, s->asked++));
+}
+
 static int next_message(struct session *s) {
-    char b[512];
     if (started >= total || (per_conn && s->sent_on_conn >= per_conn)) return put(s, QUIT, "QUIT\r\n");
     s->seq = started++;
     if (s->sent_on_conn++) s->t0 = now();
-    int n = snprintf(b, sizeof b, "MAIL FROM:<sender%ld@%s>\r\n", s->seq % senders, domain);
-    if (pipelining) snprintf(b + n, sizeof b - n, "RCPT TO:<user%ld@example.org>\r\nDATA\r\n", s->seq % rcpt_pool);
-    return put(s, MAIL, b);
+    s->asked = s->answered = 0;
+    int n = snprintf(s->out, out_room, "MAIL FROM:<sender%ld@%s>\r\n", s->seq % senders, sender_domain(s));
+    while (pipelining && s->asked < rcpts) n += write_rcpt(s->out + n, out_room - n, s);
+    if (pipelining) n += snprintf(s->out + n, out_room - n, "DATA\r\n");
+    s->state = MAIL; s->off = 0; s->outlen = n;
+    return flush_out(s);
 }
 
 static int send_message(struct session *s) {
     s->state = BODY; s->off = 0;
-    s->outlen = write_head(s->out, sizeof s->out, s);
+    s->outlen = write_head(s->out, out_room, s);
     uint64_t state = seed << 32 | (uint64_t)s->seq;
     if (kind == PERSONAL) s->body_len = write_text(s->body, size - s->outlen, state);
-    else s->body_len = write_parts(s->body, size - s->outlen, s->seq % rcpt_pool, state);
+    else s->body_len = write_parts(s->body, size - s->outlen, recipient(s, 0), state);
     return flush_out(s);
 }
 
@@ -301,9 +334,14 @@ static int on_reply(struct session *s, const char *line) {
     case RSET: return next_message(s);
     case MAIL:
         if (pipelining) { s->state = RCPT; return 1; }
-        snprintf(b, sizeof b, "RCPT TO:<user%ld@example.org>\r\n", s->seq % rcpt_pool);
+        write_rcpt(b, sizeof b, s);
         return put(s, RCPT, b);
     case RCPT:
+        if (++s->answered < rcpts) {
+            if (pipelining) return 1;
+            write_rcpt(b, sizeof b, s);
+            return put(s, RCPT, b);
+        }
         if (pipelining) { s->state = DATA; return 1; }
         return put(s, DATA, "DATA\r\n");
     case DATA: return send_message(s);
@@ -352,7 +390,7 @@ int main(int argc, char **argv) {
     const char *host = "127.0.0.1", *counter = NULL;
     int port = 0, sessions = 1, c;
     double limit = 120;
-    while ((c = getopt_long(argc, argv, "h:b:p:s:m:l:k:xa:d:S:R:e:c:t:", names, NULL)) != -1) switch (c) {
+    while ((c = getopt_long(argc, argv, "h:b:p:s:m:l:k:xa:d:S:R:ur:n:e:c:t:", names, NULL)) != -1) switch (c) {
         case 'b':
             from_addr.sin_family = AF_INET;
             if (inet_pton(AF_INET, optarg, &from_addr.sin_addr) != 1) return usage("-b needs an IPv4 address");
@@ -362,6 +400,8 @@ int main(int argc, char **argv) {
         case 'l': size = atol(optarg); break;     case 'k': per_conn = atol(optarg); break;
         case 'x': pipelining = 1; break;          case 'd': domain = optarg; break;
         case 'S': senders = atol(optarg); break;  case 'R': rcpt_pool = atol(optarg); break;
+        case 'u': drawn = 1; break;               case 'r': rcpts = atol(optarg); break;
+        case 'n': customers = atol(optarg); break;
         case 'e': seed = strtoull(optarg, NULL, 10); break;
         case 'c': counter = optarg; break;        case 't': limit = atof(optarg); break;
         case 'a': if (!set_auth(optarg)) return usage("-a needs USER:PASSWORD"); break;
@@ -373,6 +413,7 @@ int main(int argc, char **argv) {
     }
     addr.sin_family = AF_INET; addr.sin_port = htons(port);
     if (port < 1 || sessions < 1 || total < 1 || senders < 1 || rcpt_pool < 1 || strlen(domain) > 100
+        || rcpts < 1 || rcpts > 100000 || customers < 0 || customers > 4000000
         || inet_pton(AF_INET, host, &addr.sin_addr) != 1) return usage("a value is missing or out of range");
     time_t t_now = time(NULL);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", gmtime(&t_now));
@@ -389,9 +430,11 @@ int main(int argc, char **argv) {
     }
     struct session *ss = calloc(sessions, sizeof *ss);
     size_t room = size + 4096;
+    out_room += rcpts * COMMAND;
     double t = now();
     for (int i = 0; i < sessions; i++) {
         ss[i].body = malloc(room);
+        ss[i].out = malloc(out_room);
         conn_open(ss + i);
     }
     while (finished < total && failures < MAX_FAILURES && now() - t < limit) {

@@ -47,11 +47,11 @@ def test_a_dead_registry_costs_the_text_and_no_time_and_is_found_again(tmp_path:
         for _ in range(50):
             assert store.seal([BOB])[0][1] is None
             clock.now += RETRY_SECONDS / 10
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 8
         with pytest.raises(RegistryDown):
             store.open(key, sealed or "")
         server.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while store.seal([BOB])[0][1] is None:
             assert time.monotonic() < deadline
             clock.now += RETRY_SECONDS
@@ -69,10 +69,10 @@ def test_a_locked_file_costs_the_text_once_and_not_the_record(tmp_path: Path) ->
         with database.writing():
             before = time.monotonic()
             assert store.seal([ANN])[0][1] is None
-            assert time.monotonic() - before < 5
+            assert time.monotonic() - before < 9
             assert store.seal([ANN])[0][1] is None
         clock.now += RETRY_SECONDS
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while store.seal([ANN])[0][1] is None:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -95,7 +95,7 @@ def by_swaks(stage: Stage, content: bytes, implicit: bool) -> str:
     arguments += ["--auth-user", USER, "--auth-password", PASSWORD, "--helo", "client.example", "--data", "-"]
     done = subprocess.run(
         ["swaks", *arguments, "--from", "ann@acme.example", "--to", RECIPIENT],
-        input=content, capture_output=True, timeout=60,
+        input=content, capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.returncode in (0, 26), done.stdout.decode() + done.stderr.decode()
     return "sent" if done.returncode == 0 else f"refused {done.stdout.decode()}"
@@ -113,7 +113,7 @@ def by_postfix(stage: Stage, content: bytes, implicit: bool) -> str:
     with PostfixInstance("tls", free_port(), settings) as client:
         with smtplib.SMTP("127.0.0.1", client.port) as submit:
             submit.sendmail("ann@acme.example", [RECIPIENT], content.decode())
-        wait_until(lambda: bool(client.statuses()["sent"] + client.statuses()["bounced"]), 30, "an attempt ends")
+        wait_until(lambda: bool(client.statuses()["sent"] + client.statuses()["bounced"]), 120, "an attempt ends")
         log = client.log_text()
         return f"refused {log}" if "status=bounced" in log else "sent"
 
@@ -188,7 +188,7 @@ def s_client(port: int, *lines: str, starttls: bool = True) -> list[str]:
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-quiet", "-crlf"]
     command += ["-starttls", "smtp", "-name", "client.example"] if starttls else []
     done = subprocess.run(
-        command, input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, timeout=30
+        command, input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, timeout=120
     )
     return done.stdout.splitlines()
 
@@ -234,7 +234,7 @@ def test_a_postfix_that_sets_what_the_reply_says_sends_one_recipient_per_transac
     with PostfixInstance("split", free_port(), settings) as client:
         with smtplib.SMTP("127.0.0.1", client.port) as submit:
             submit.sendmail("ann@acme.example", THREE, message(mark).decode())
-        wait_until(lambda: client.statuses()["sent"] == 3, 30, "all are sent")
+        wait_until(lambda: client.statuses()["sent"] == 3, 120, "all are sent")
     assert stage.recipients(mark) == ([[each] for each in THREE] if limited else [THREE])
 
 

@@ -97,7 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         postern.command("notices", "add", "signup-3", "--customer", "acme", "--text", "Yes, send me the news.")
         with postern.start():
             base = f"http://127.0.0.1:{private}/api/v1/customers/acme/"
-            with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=30) as api:
+            with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=120) as api:
                 yield Site(postern, box, api, f"http://127.0.0.1:{public}")
 
 
@@ -196,7 +196,7 @@ def test_programs_that_follow_every_link_confirm_nothing(site: Site, browser: Br
         page.goto(url)
         links = [each.get_attribute("href") for each in page.locator("a").all()]
     assert links == ["?lang=fr", "?lang=de", "?lang=es"]
-    with httpx.Client(follow_redirects=True, timeout=30) as scanner:
+    with httpx.Client(follow_redirects=True, timeout=120) as scanner:
         for each in ["", *links, "?act=confirm", "?lang=fr&act=confirm"]:
             for method in ("GET", "HEAD"):
                 answer = scanner.request(method, f"{url}{each}")
@@ -229,10 +229,10 @@ def test_a_gateway_that_is_killed_between_loses_neither_the_mail_nor_the_answer(
     # What the killed one had begun to send is looked at when its lease is over; what it was yet to try again, at once.
     wait_until(lambda: len(site.box.letters) > before, 240, "the mail arrives after all")
     url = site.link()
-    assert httpx.post(url, data={"act": "confirm"}, timeout=30).status_code == 200
+    assert httpx.post(url, data={"act": "confirm"}, timeout=120).status_code == 200
     site.postern.kill()
     site.postern.start()
     assert site.reason(address, "newsletter") is None
-    assert "Confirmed already" in httpx.get(url, timeout=30).text
+    assert "Confirmed already" in httpx.get(url, timeout=120).text
     assert len(site.box.letters) == before + 1
     assert site.postern.verify().status == 0

@@ -143,7 +143,7 @@ async def play(stage: Stage, send: Send, parts: Sequence[bytes]) -> str:
     reply = await send(stage, talk, parts)
     assert (await talk.ask("NOOP")) == "250 2.0.0 Ok", "each command had its reply"
     talk.writer.close()
-    assert await stage.gateway.edge.ended(10)
+    assert await stage.gateway.edge.ended(60)
     arrived = hop.messages[before:]
     assert len(arrived) == (1 if reply.startswith("250 ") else 0), (reply, parts)
     for message in arrived:
@@ -216,7 +216,7 @@ async def test_an_end_behind_something_wrong_ends_the_message_that_is_refused(tm
             said = [(await talk.reply())[:10] for _ in range(5)]
             assert said == ["250 2.1.0 ", "250 2.1.5 ", said[2], "554 5.6.0 ", "250 2.0.0 "]
             talk.writer.close()
-            assert await gateway.edge.ended(10)
+            assert await gateway.edge.ended(60)
         assert hop.messages == []
         check_hop(hop)
 
@@ -265,6 +265,6 @@ async def test_two_messages_in_one_group_are_two_and_no_more(tmp_path: Path, kin
             said = [(await talk.reply())[:4] for _ in range(9)]
             assert said == ["250 ", "250 ", "354 ", "250 ", "250 ", "250 ", "354 ", "250 ", "250 "]
             talk.writer.close()
-            assert await gateway.edge.ended(10)
+            assert await gateway.edge.ended(60)
             assert len(hop.messages) == 2 * at
         check_hop(hop)

@@ -85,10 +85,10 @@ def test_a_next_hop_that_is_away_for_ten_seconds(well: Chain) -> None:
     def pace(number: int) -> None:
         # The first half at once, the second while the next hop is away.
         if number >= 100:
-            wait_until(lambda: time.monotonic() - begun > AWAY * (number - 100) / 100, 30, "its turn")
+            wait_until(lambda: time.monotonic() - begun > AWAY * (number - 100) / 100, 120, "its turn")
 
     run.submit(well.client.port, pace)
-    wait_until(lambda: len(of_run(sink.arrivals(), "away")) >= 50, 30, "50 arrivals")
+    wait_until(lambda: len(of_run(sink.arrivals(), "away")) >= 50, 120, "50 arrivals")
     sink.shut()
     left = time.monotonic()
     well.postern.wait_ready(False, 8)
@@ -107,7 +107,7 @@ def test_a_next_hop_that_cuts_the_connection_after_the_dot(well: Chain, kept: bo
     run = Run("kept" if kept else "lost", 60, "nets.example")
     well.sink.mood = Mood.CUT_AFTER_DOT if kept else Mood.LOSE_AFTER_DOT
     run.submit(well.client.port).done()
-    wait_until(lambda: "status=deferred" in _lines_about(well, run), 20, "a message is put off")
+    wait_until(lambda: "status=deferred" in _lines_about(well, run), 120, "a message is put off")
     well.well_again()
     arrivals = well.arrivals(run)
     unanswered = explain(well, run, arrivals)
@@ -123,7 +123,7 @@ def test_a_next_hop_that_denies_relaying_to_all(well: Chain) -> None:
     well.postern.wait_ready(False)
     assert "Relay access denied" in well.postern.get("/readyz")[1]
     assert well.alarms() > before
-    wait_until(lambda: _lines_about(well, run).count("status=deferred") >= 60, 20, "all were put off")
+    wait_until(lambda: _lines_about(well, run).count("status=deferred") >= 60, 120, "all were put off")
     assert of_run(well.sink.arrivals(), "denied") == []
     well.well_again()
     assert once(run, well.arrivals(run))
@@ -151,7 +151,7 @@ def test_a_gateway_that_starts_before_its_next_hop_promises_no_less_than_it_will
     with smtplib.SMTP("127.0.0.1", well.client.port) as session:
         options = ["SMTPUTF8", "BODY=8BITMIME"]
         session.sendmail("ann@nets.example", ["jürgen@recipient.example"], content, options)
-    wait_until(lambda: "status=" in _about(well, "jürgen@"), 20, "an attempt was made")
+    wait_until(lambda: "status=" in _about(well, "jürgen@"), 120, "an attempt was made")
     well.sink.listen()
     well.well_again()
     assert "status=bounced" not in _about(well, "jürgen@"), _about(well, "jürgen@")

@@ -49,7 +49,7 @@ def hang_up(postern: Postern, says: str) -> None:
     """SIGHUP, until the log says what came of it once more."""
     before = postern.process.log_text().count(says)
     postern.process.send(signal.SIGHUP)
-    wait_until(lambda: postern.process.log_text().count(says) > before, 10, f"SIGHUP: {says}")
+    wait_until(lambda: postern.process.log_text().count(says) > before, 60, f"SIGHUP: {says}")
 
 
 def foreign(client: Client) -> str:

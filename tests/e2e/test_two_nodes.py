@@ -45,8 +45,8 @@ def nodes(gateways: tuple[Postern, Postern]) -> Iterator[tuple[httpx.Client, htt
     token = first.command("token", "create", "--role", "admin").splitlines()[-1]
     headers = {"Authorization": f"Bearer {token}"}
     with (
-        httpx.Client(base_url=f"http://127.0.0.1:{first.http_port}", headers=headers, timeout=30) as one,
-        httpx.Client(base_url=f"http://127.0.0.1:{second.http_port}", headers=headers, timeout=30) as other,
+        httpx.Client(base_url=f"http://127.0.0.1:{first.http_port}", headers=headers, timeout=120) as one,
+        httpx.Client(base_url=f"http://127.0.0.1:{second.http_port}", headers=headers, timeout=120) as other,
     ):
         yield one, other
 

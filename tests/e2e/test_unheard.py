@@ -58,7 +58,7 @@ def unheard(postern: Postern, sink: SlowSink, content: bytes) -> dict[str, Any]:
     before = len(postern.search("--verdict", "accept"))
     with sink.held():
         hang_up_after_the_dot(postern.port, content, *ENVELOPE)
-        wait_until(lambda: sink.waiting == 1, 10, "the message is at the next hop")
+        wait_until(lambda: sink.waiting == 1, 60, "the message is at the next hop")
     found = postern.concluded(before + 1)[-1]
     assert (found["outcome"]["outcome"], found["outcome"]["told"]) == ("accepted", False)
     return found
@@ -89,7 +89,7 @@ def test_a_repeat_that_comes_while_the_next_hop_still_thinks_makes_no_duplicate(
     with SlowSink() as sink, Postern(tmp_path / "gw", sink.port, customers=[NETS]) as postern:
         with sink.held():
             hang_up_after_the_dot(postern.port, content, *ENVELOPE)
-            wait_until(lambda: sink.waiting == 1, 10, "the message is at the next hop")
+            wait_until(lambda: sink.waiting == 1, 60, "the message is at the next hop")
             assert send(postern.port, content, *ENVELOPE).startswith("451 4.")
         (first,) = [each for each in postern.concluded(1) if each["outcome"]["outcome"] == "accepted"]
         assert send(postern.port, content, *ENVELOPE) == f"250 2.0.0 Accepted already; ref {first['reference']}"

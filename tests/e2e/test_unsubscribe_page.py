@@ -66,7 +66,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     token = postern.command("token", "create", "--role", "admin").splitlines()[-1]
     with postern.start():
         base = f"http://127.0.0.1:{private}/api/v1/customers/acme/"
-        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=30) as api:
+        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=120) as api:
             secrets = Secrets.load_or_create(postern.folder / "var" / "secrets.toml")
             yield Site(api, f"http://127.0.0.1:{public}", Tokens(secrets), secrets)
 
@@ -189,7 +189,7 @@ def test_programs_that_follow_every_link_change_nothing(site: Site, browser: Bro
         page.goto(url)
         links = [each.get_attribute("href") for each in page.locator("a").all()]
     assert links == ["?lang=fr", "?lang=de", "?lang=es"]
-    with httpx.Client(follow_redirects=True, timeout=30) as scanner:
+    with httpx.Client(follow_redirects=True, timeout=120) as scanner:
         for each in ["", *links, "?act=list", "?act=all", "?List-Unsubscribe=One-Click"]:
             for method in ("GET", "HEAD"):
                 answer = scanner.request(method, f"{url}{each}")

@@ -1,12 +1,12 @@
 """The engine: which rules are asked, what policy makes of a finding, and that a broken rule never passes mail."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from config.customers import Credential, Customer
 from config.policy import Action, Policy

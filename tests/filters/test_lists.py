@@ -1,10 +1,9 @@
 """List-Id and the parties of From; most cases are text, in tests/cases/lists.txt."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from config.customers import Customer
 from config.policy import Policy

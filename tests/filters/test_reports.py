@@ -1,6 +1,6 @@
 """What is a report; most cases are text, in tests/cases/reports.txt."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -165,7 +165,7 @@ def test_any_octets_are_classified_and_nothing_raises(pieces: list[bytes]) -> No
 @pytest.mark.parametrize("where", [b"From: %s\r\n\r\n", b"Auto-Submitted: %s\r\n\r\n", b"Subject: x\r\n\r\n%s"])
 def test_the_time_does_not_grow_with_the_square(piece: bytes, where: bytes) -> None:
     message = Message(where % (piece * (200_000 // len(piece))))
-    before = perf_counter()
+    before = process_time()
     reports.mark(message)
     reports.marketing(message, UNDER_NULL)
-    assert perf_counter() - before < 0.5
+    assert process_time() - before < 0.5

@@ -18,7 +18,7 @@ LINK = PAGE.links[0]
      "[lang|=en]", "[href*=U i]", "p:has(> b) a", "p:has(b + i) a", ":root a", "a:any-link"],
 )  # fmt: skip
 def test_it_matches(selector: str) -> None:
-    assert Matcher(sheet(f"{selector}{{opacity:0}}", False), 800).of(LINK)
+    assert Matcher(sheet(f"{selector}{{opacity:0}}", False)).of(LINK)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_it_matches(selector: str) -> None:
      "a,", "a:lang(fr)", "x|a", "a:nth-child(1 of .u)"],
 )  # fmt: skip
 def test_it_does_not_match(selector: str) -> None:
-    assert not Matcher(sheet(f"{selector}{{opacity:0}}", False), 800).of(LINK)
+    assert not Matcher(sheet(f"{selector}{{opacity:0}}", False)).of(LINK)
 
 
 def test_the_strongest_stands_last() -> None:
-    rules = Matcher(sheet("#u{opacity:1} .u{opacity:.2} a{opacity:.3} .v{opacity:.4}", False), 800).of(LINK)
+    rules = Matcher(sheet("#u{opacity:1} .u{opacity:.2} a{opacity:.3} .v{opacity:.4}", False)).of(LINK)
     assert [rule.plain["opacity"] for rule in rules] == [0.3, 0.2, 0.4, 1.0]
 
 
@@ -62,4 +62,4 @@ def test_what_takes_too_long_to_match_is_not_judged() -> None:
     page = read("<i></i>" * 40_000 + '<a class="u" href="x">y</a>')
     rules = sheet("".join(f"i ~ b ~ i ~ .u{{color:#{i:06d}}}" for i in range(3000)), True)
     with pytest.raises(TooMuch, match="too long to match"):
-        Matcher(rules, 800).of(page.links[0])
+        Matcher(rules).of(page.links[0])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from config.policy import Action, Policy
 from filters import RULES, signals
@@ -25,7 +26,7 @@ def test_all_of_them_are_signals_and_ship_as_observe() -> None:
 
 @given(ACTIVITY)
 def test_nothing_is_held_against_a_past_of_less_than_14_days(activity: Activity) -> None:
-    facts = replace(full_facts(), activity=activity)
+    facts = structs.replace(full_facts(), activity=activity)
     assert [each.code for each in MINE if each.check(Message(b""), facts, Policy())] == []
 
 
@@ -34,7 +35,7 @@ def test_more_is_never_less_suspicious_and_more_in_the_past_never_more(measured:
     def fires(now: int, most: int) -> bool:
         known = full_facts().activity
         assert known is not None
-        facts = replace(full_facts(), activity=replace(known, recipients=Measured(now, most)))
+        facts = structs.replace(full_facts(), activity=replace(known, recipients=Measured(now, most)))
         return signals.sudden_volume.check(Message(b""), facts, Policy()) is not None
 
     assert fires(measured.now, measured.most) <= fires(measured.now + more, measured.most)

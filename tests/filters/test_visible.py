@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.page import TooMuch
-from filters.sheet import sheet
+from filters.sheet import forget, sheet
 from filters.values import Colour
-from filters.visible import Shown, contrast
+from filters.visible import LONGEST_KEY, MOST_VERDICTS, Shown, contrast
 from tests.bench.visible import WORST, judged, newsletter
+from tests.rig.seen import all_parts
 
 
 def test_contrast_is_that_of_wcag() -> None:
@@ -35,6 +36,37 @@ def test_one_width_is_enough_without_media_queries() -> None:
     assert len(Shown("<style>@media print{p{color:red}}</style>").widths) == 2
 
 
+def test_what_is_remembered_says_the_same() -> None:
+    styles = ("", "<style>i{font-size:2px} .x{opacity:0} @media (max-width:500px){u{display:none}}</style>")
+    links = "".join(
+        f"<p {around}><i><a {own} href=/u/{at}>{'<img width=1>' if at % 5 == 0 else 'x'}</a></i></p><u><a href=x>y</a></u>"
+        for at, around in enumerate(("", "class=x", "style=color:#fff", "hidden", 'style="opacity:.5"', "title=a"))
+        for own in ("", "style=font-size:9px", "style=left:-80%;position:absolute", "name=n")
+    )
+    pages = [part.html for part in all_parts()] + [style + links for style in styles]
+    fresh = []
+    for page in pages:
+        forget()
+        fresh.append(_answers(page))
+    assert [_answers(page) for page in pages] == fresh
+    assert [_answers(page) for page in reversed(pages)] == fresh[::-1]
+
+
+def _answers(page: str) -> list[str]:
+    shown = Shown(page)
+    return [shown.unseen(link, width) for link in shown.links for width in (800, 375)]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    forget()
+    pieces = "".join(f"<p style=left:{number}px><a href=x>y</a></p>" for number in range(3 * MOST_VERDICTS))
+    long = f"<p style='left:{'0' * LONGEST_KEY}1px'><a href=x>y</a></p>"
+    assert set(_answers(pieces + long)) == {""}
+    verdicts = sheet("", True).verdicts
+    assert 0 < len(verdicts) <= MOST_VERDICTS
+    assert all(len(key) <= LONGEST_KEY for _, key in verdicts)
+
+
 @pytest.mark.parametrize("size", [2048, 20_480, 204_800])
 def test_the_footer_of_a_newsletter_is_seen(size: int) -> None:
     shown = Shown(newsletter(size))
@@ -45,7 +77,7 @@ def test_the_footer_of_a_newsletter_is_seen(size: int) -> None:
 @pytest.mark.parametrize("name", WORST)
 def test_no_part_takes_long(name: str) -> None:
     html = WORST[name]()
-    sheet.cache_clear()
+    forget()
     begun = process_time()
     judged(html)
     # The bound is CPU time and far above what is needed (docs/performance.md); what grew with the square took minutes.

@@ -1,7 +1,6 @@
 """What another process changes acts here within five seconds, and a registry that is down changes nothing."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -25,12 +24,12 @@ async def test_a_suspension_by_another_process_acts_within_five_seconds_on_an_op
         await talk.login()
         other = Stores.open(gateway.settings)
         other.customers.suspend("acme", "complaints", gateway.clock())
-        started = time.monotonic()
+        started = asyncio.get_running_loop().time()
         await talk.ask("MAIL FROM:<ann@acme.example>")
         while (await talk.ask("RCPT TO:<bob@recipient.example>")).startswith("250 "):
             await talk.ask("RSET")
             await talk.ask("MAIL FROM:<ann@acme.example>")
-            assert time.monotonic() - started < 5
+            assert asyncio.get_running_loop().time() - started < 5
         other.close()
         talk.writer.close()
 
@@ -42,11 +41,15 @@ RCPT = "RCPT TO:<bob@recipient.example>"
 
 async def followed(gateway: Gateway, act: Callable[[Stores], object]) -> None:
     """Do it as another process does, and return once this one has heard of it, within five seconds."""
-    other, entry, started = Stores.open(gateway.settings), gateway.directory.get("acme"), time.monotonic()
+    other, entry, started = (
+        Stores.open(gateway.settings),
+        gateway.directory.get("acme"),
+        asyncio.get_running_loop().time(),
+    )
     act(other)
     other.close()
     while gateway.directory.get("acme") is entry:
-        assert time.monotonic() - started < 5
+        assert asyncio.get_running_loop().time() - started < 5
         await asyncio.sleep(0.02)
 
 
@@ -193,6 +196,24 @@ async def test_a_counter_that_has_gone_back_is_counted_and_all_customers_are_rea
         assert entry.standing.status == "suspended"
         changes.load()
         assert changes.went_back == 1
+
+
+async def test_sessions_have_their_turn_while_many_customers_are_replaced(tmp_path: Path) -> None:
+    async with running(tmp_path) as (gateway, _, _):
+        many = [{"id": f"c{number}", "name": "C", "domains": [f"c{number}.example"]} for number in range(120)]
+        before, seen = len(gateway.directory), set[int]()
+
+        async def session() -> None:
+            while True:
+                seen.add(len(gateway.directory) - before)
+                await asyncio.sleep(0)
+
+        gateway.stores.customers.apply(CustomersFile.model_validate({"customers": many}).customers, gateway.clock())
+        task = asyncio.create_task(session())
+        await gateway.changes.refresh()
+        task.cancel()
+        assert seen >= {0, 50, 100}
+        assert len(gateway.directory) == before + 120
 
 
 async def test_cleaning_forgets_old_repeats(tmp_path: Path) -> None:

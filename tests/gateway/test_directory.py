@@ -184,6 +184,17 @@ def test_another_policy_binds_all_customers_anew_and_their_own_actions_still_win
     assert "HDR-DATE" in bound["initech"]
 
 
+def test_customers_with_the_same_actions_share_one_binding() -> None:
+    own = {"HDR-DATE": "observe"}
+    found = directory(stored("acme"), stored("coco"), stored("brand", actions=own), stored("initech", actions=own))
+    for policy in (None, Policy(actions={"HDR-DATE": Action.OFF})):
+        if policy is not None:
+            found.rebind(policy)
+        bound = [entry.rules for entry in found.entries()]
+        assert bound[0] is bound[1] is not bound[2]
+        assert bound[2] is bound[3]
+
+
 def test_domains_are_found_by_their_looks_while_somebody_holds_them() -> None:
     made = Directory(Policy(), ["gw.example"])
     made.update([stored("acme"), stored("coco")])

@@ -217,7 +217,7 @@ async def test_a_click_and_its_undo_reach_a_webhook_that_fails_first(
         async with running(tmp_path, **hooked(hooks)) as (gateway, _, _):
             opt_in(gateway)
             (link,) = await asyncio.to_thread(made, gateway)
-            async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=20) as client:
+            async with httpx.AsyncClient(base_url=f"http://{gateway.http_address}", timeout=120) as client:
                 assert (await client.post(link, data={"List-Unsubscribe": "One-Click"})).text == "Unsubscribed\n"
                 await hooks.until(3)
                 later(gateway, minutes=1)

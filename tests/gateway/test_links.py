@@ -1,13 +1,13 @@
 """Links: made for one recipient, known again in messages, and of no use to anybody else."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import dkim
 import pytest
+from msgspec.structs import replace
 
 from config.customers import Credential, Customer
 from config.policy import Policy
@@ -210,7 +210,7 @@ async def test_what_is_put_in_is_signed_and_leads_back(links: Links, monkeypatch
     private, public = generate("ed25519")
     key = SigningKey.load("acme.example", "s", "ed25519", private)
     header = Message(made.head + raw[: message.body_start])
-    sent = sign([key], header, raw, message.body_start, NOW) + made.head + raw
+    sent = sign([key], header.fields, raw, message.body_start, NOW) + made.head + raw
     record = f"v=DKIM1; k=ed25519; p={public}".encode()
     assert dkim.verify(sent, dnsfunc=lambda name, timeout: record)
     assert not dkim.verify(

@@ -1,11 +1,11 @@
 """Overload: a slow turn is none, a loop that stays late is one, and it ends only when it has recovered."""
 
 import asyncio
-import time
 
 import pytest
 
 from gateway.overload import EVERY, Overload
+from tests.rig.loops import calm
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_it_is_over_when_the_delay_has_fallen_to_half_and_not_before(overload: O
 async def test_a_blocked_loop_is_seen(overload: Overload, seen: list[tuple[float, bool]]) -> None:
     watching = asyncio.create_task(overload.watch())
     await asyncio.sleep(0)
-    asyncio.get_running_loop().call_later(EVERY / 2, time.sleep, 0.3)
+    asyncio.get_running_loop().call_later(EVERY / 2, calm().leap, 0.3)
     await asyncio.sleep(4 * EVERY)
     watching.cancel()
     assert 0.15 < seen[0][0] < 2

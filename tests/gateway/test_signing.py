@@ -24,8 +24,9 @@ from gateway.app import Gateway
 from gateway.sign import generate, sign
 from gateway.signing import Signing, SigningFailed
 from gateway.stores import Stores
-from gateway.transform import Change
+from gateway.transform import Change, Trace, change
 from tests.rig import registry
+from tests.rig.dkim_shapes import shape
 from tests.rig.dkim_signing import signed as signed_by_customer
 from tests.rig.gateway import Clock, decisions, running
 from tests.rig.smtpd import Smtpd
@@ -109,12 +110,12 @@ async def test_another_process_makes_a_key_and_open_sessions_use_it_within_five_
     other = Stores.open(gateway.settings)
     key = await asyncio.to_thread(keep, other)
     other.close()
-    await hop.until(lambda: "acme.example" in gateway.signing.domains("acme"), 5)
+    await hop.until(lambda: "acme.example" in gateway.signing.domains("acme"), 60)
     assert (await send(talk)).startswith("250 ")
     assert [len(Message(each.content).all("dkim-signature")) for each in hop.accepted] == [0, 1]
     assert verdicts(hop.accepted[1].content, [key]) == [True]
     gateway.stores.dkim_keys.remove("acme", "acme.example", key.selector)
-    await hop.until(lambda: not gateway.signing.domains("acme"), 5)
+    await hop.until(lambda: not gateway.signing.domains("acme"), 60)
     assert (await send(talk)).startswith("250 ")
     assert not Message(hop.accepted[2].content).all("dkim-signature")
 
@@ -204,6 +205,19 @@ def facts(customer: str = "acme", domain: str = "acme.example") -> Facts:
     return Facts(NOW, of, credential, None, signing_domain=domain)
 
 
+def test_the_fields_are_those_that_a_reader_finds_in_what_is_sent() -> None:
+    odd = [b" folded first line\r\nFrom: a@acme.example\r\n\r\nx", b"\r\nbody only\r\n", b"From: a@acme.example", b"",
+           b"From : a@acme.example\r\nBcc: b@acme.example\r\nno colon\r\nTo: c@acme.example\r\n\r\n",
+           b"Bcc: b@acme.example\r\nTo: c@acme.example\r\n\td\r\nReturn-Path: <>\r\nCc: e@acme.example\r\n\r\n"]  # fmt: skip
+    trace = Trace("client.example", "192.0.2.1", "gw.example", "ESMTPSA", "01KAGV0000AAAAAAAAAAAAAAA1", NOW, b"key")
+    for raw in (*odd, *map(shape, range(500))):
+        message = Message(raw)
+        made = change(message, trace, ("gw.example",))
+        read = Message(made.head + raw[made.keep_from :]).fields
+        found = signing.sent_fields(message, made)
+        assert [each._replace(start=0, end=0) for each in found] == [each._replace(start=0, end=0) for each in read]
+
+
 async def test_a_small_message_does_not_wait_behind_large_ones(
     secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,10 +225,10 @@ async def test_a_small_message_does_not_wait_behind_large_ones(
     held.update({"acme": [active(secrets)], "brand": [active(secrets, "brand", "brand.example")]})
     gate = threading.Event()
 
-    def slow(keys: object, header: object, raw: bytes, start: int, now: datetime) -> bytes:
+    def slow(keys: object, fields: object, raw: bytes, start: int, now: datetime) -> bytes:
         if len(raw) > signing.LARGE:
             assert gate.wait(30)
-        return sign(keys, header, raw, start, now)  # type: ignore[arg-type]
+        return sign(keys, fields, raw, start, now)  # type: ignore[arg-type]
 
     monkeypatch.setattr(signing, "sign", slow)
     change = Change(b"Received: x\r\n", 0, ())

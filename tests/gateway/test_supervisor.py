@@ -32,7 +32,7 @@ async def parent(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             if done():
                 return

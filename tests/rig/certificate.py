@@ -30,7 +30,7 @@ def serial_at(port: int) -> int:
     """The serial number of the certificate that is shown there after STARTTLS."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP("127.0.0.1", port, "client.example", timeout=10) as session:
+    with smtplib.SMTP("127.0.0.1", port, "client.example", timeout=60) as session:
         session.starttls(context=context)
         secured = session.sock
         assert isinstance(secured, ssl.SSLSocket)

@@ -32,7 +32,7 @@ async def confirming(folder: Path, **more: Any) -> AsyncIterator[Api]:
     http = {"address": "127.0.0.1:0", "public_address": "127.0.0.1:0", "public_url": PUBLIC_URL, **more.pop("http", {})}
     settings = {"http": http, **more.pop("settings", {})}
     async with running(folder, settings=settings, customers=more.pop("customers", SHOWN), **more) as (gateway, hop, _):
-        async with httpx.AsyncClient(base_url=f"http://{gateway.http_addresses[1]}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.http_addresses[1]}", timeout=120) as client:
             found = Api(gateway, hop, client)
             for name, role, customer in (("own", "customer", "acme"), ("admin", "admin", None)):
                 _, found.tokens[name] = gateway.stores.tokens.create(role, customer, gateway.clock())

@@ -23,12 +23,15 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty registry."""
+    """The URL of an empty registry; with `database` it is up to date already, a copy of one that was migrated."""
+    migrated = "database" in request.fixturenames
     if request.param == "sqlite":
+        if migrated:
+            registry.place(tmp_path / "postern.db")
         yield registry.sqlite_url(tmp_path)
         return
     server: Postgres = request.getfixturevalue("server")
-    with server.database() as made:
+    with server.database(migrated=migrated) as made:
         yield made
 
 

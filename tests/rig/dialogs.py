@@ -149,7 +149,7 @@ class Player:
         elif line == "upgrade":
             await self._writer.start_tls(_trusting())
         elif line == "closed":
-            assert await asyncio.wait_for(self._reader.read(), 10) == b"", "there is more to read"
+            assert await asyncio.wait_for(self._reader.read(), 60) == b"", "there is more to read"
         elif line.startswith(("AUTH ", "consents ", "withdraws ", "BULK")):
             await self._shorthand(*line.split(" ", 1))
         elif line == "SEND":
@@ -221,7 +221,7 @@ class Player:
         await self._writer.drain()
 
     async def _read(self) -> str:
-        line = await asyncio.wait_for(self._reader.readline(), 10)
+        line = await asyncio.wait_for(self._reader.readline(), 60)
         assert line.endswith(b"\r\n"), f"connection closed, or no CRLF: {line!r}"
         return line[:-2].decode("ascii")
 

@@ -78,4 +78,4 @@ def sent(raw: bytes, keys: Sequence[SigningKey], now: datetime) -> bytes:
     trace = Trace("client.example", "192.0.2.1", "gw.example", "ESMTPSA", "01KAGV0000AAAAAAAAAAAAAAA1", now, b"key")
     made = change(message, trace, ("gw.example",))
     header = Message(made.head + raw[made.keep_from : message.body_start])
-    return sign(keys, header, raw, message.body_start, now) + made.head + raw[made.keep_from :]
+    return sign(keys, header.fields, raw, message.body_start, now) + made.head + raw[made.keep_from :]

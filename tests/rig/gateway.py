@@ -1,5 +1,6 @@
 """A whole gateway inside the test's event loop: real registry, real audit, real sockets, a scriptable next hop."""
 
+import asyncio
 import atexit
 import contextlib
 import functools
@@ -12,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config.customers import CustomersFile
 from config.policy import Policy
 from config.settings import Settings
 from gateway.app import Gateway
 from gateway.audit.search import Query
+from gateway.http import server
+from gateway.http.server import HttpServer, Make
 from gateway.stores import Stores
+from tests.rig import registry
 from tests.rig.smtpd import Smtpd
 
 PASSWORD = "a right password"
@@ -95,6 +100,35 @@ class ReplyLinter:
             self.faults.append(line)
 
 
+class _WhenAsked(HttpServer):
+    """An HTTP server that makes its application at the first request. A process that serves makes it as it starts;
+    here that is half of what a gateway costs, and most are never asked."""
+
+    def __init__(self, name: str, address: str, make: Make) -> None:
+        super().__init__(name, address, make)
+        self._asked, self._ends = asyncio.Event(), False
+
+    async def _make_app(self) -> ASGIApp:
+        await self._asked.wait()
+        return _nothing if self._ends else await super()._make_app()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._asked.set()
+        await super()._serve(scope, receive, send)
+
+    async def close(self) -> None:
+        self._ends = not self._asked.is_set()
+        self._asked.set()
+        await super().close()
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """The application of a server that nobody asked."""
+
+
+server.HttpServer = _WhenAsked  # type: ignore[misc]
+
+
 def settings_for(folder: Path, next_hop: str, **changes: Any) -> Settings:
     """Settings of a gateway in a folder, on free ports."""
     values: dict[str, Any] = {
@@ -113,6 +147,9 @@ def settings_for(folder: Path, next_hop: str, **changes: Any) -> Settings:
 
 def _prepare(settings: Settings, customers: list[dict[str, Any]], now: datetime) -> None:
     """Make the registry and put the customers into it; customer `stopped`, if there, is suspended."""
+    url = settings.registry.url.get_secret_value()
+    if url.startswith("sqlite:///"):
+        registry.place_both(Path(url.removeprefix("sqlite:///")))
     stores = Stores.open(settings)
     file = CustomersFile.model_validate({"customers": customers})
     stores.customers.apply(file.customers, now)

@@ -68,6 +68,8 @@ def desk(
     block: int = 20_000,
 ) -> Iterator[Desk]:
     """An importer on the consent database of a registry in `folder`, or of `url`, brought up to date."""
+    if url is None:
+        registry.place(folder / "postern-consent.db")
     whole = Database(url or registry.sqlite_url(folder))
     database = whole.consent()
     database.upgrade()

@@ -128,8 +128,8 @@ class Postern:
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """One of its commands, in its folder, whatever its status."""
         if arguments[0] in SERVING:
-            return subprocess.run([POSTERN, *arguments], capture_output=True, text=True, timeout=60, cwd=self.folder)
-        return _commands().run(arguments, self.folder, timeout=60)
+            return subprocess.run([POSTERN, *arguments], capture_output=True, text=True, timeout=120, cwd=self.folder)
+        return _commands().run(arguments, self.folder, timeout=120)
 
     def command(self, *arguments: str) -> str:
         """One of its commands; its standard output. Raises RigError when it fails."""
@@ -153,7 +153,7 @@ class Postern:
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found[::-1]
 
-    def concluded(self, count: int, timeout: float = 10) -> list[dict[str, Any]]:
+    def concluded(self, count: int, timeout: float = 60) -> list[dict[str, Any]]:
         """All accepting decisions, once there are at least `count` and each has its outcome.
 
         An outcome is written after its reply was sent, so the last ones may be a moment late.
@@ -170,7 +170,7 @@ class Postern:
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of an HTTP GET; status 0 when nothing answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -183,7 +183,7 @@ class Postern:
         """Whether /readyz says so."""
         return self.get("/readyz")[0] == 200
 
-    def wait_ready(self, ready: bool = True, timeout: float = 60) -> None:
+    def wait_ready(self, ready: bool = True, timeout: float = 120) -> None:
         """Return once /readyz says `ready`."""
         wait_until(lambda: self.get("/readyz")[0] == (200 if ready else 503), timeout, f"/readyz turns {ready}")
 

@@ -15,7 +15,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from consent.database import Database
 from tests.rig.processes import free_port
+
+_TEMPLATE = "postern_template"
 
 
 class Postgres:
@@ -27,6 +30,7 @@ class Postgres:
         self._data = folder / "data"
         self.port = free_port()
         self._names = count(1)
+        self._migrated = False
         self._process: subprocess.Popen[bytes] | None = None
 
     def initialise(self) -> None:
@@ -62,7 +66,7 @@ class Postgres:
                 stderr=log,
                 cwd=self._folder,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self._connect().close()
@@ -77,10 +81,10 @@ class Postgres:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGQUIT)
-                self._process.wait(20)
+                self._process.wait(60)
             self._process = None
 
     @property
@@ -96,17 +100,30 @@ class Postgres:
             os.kill(pid, number)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a fresh, empty database, dropped at the end."""
+    def database(self, migrated: bool = False) -> Iterator[str]:
+        """The URL of a fresh, empty database, dropped at the end; `migrated`: with the tables of a registry, copied."""
         name = f"postern_{os.getpid()}_{next(self._names)}"
-        with self._connect() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        if migrated and not self._migrated:
+            self._create(_TEMPLATE, "template1")
+            database = Database(self._url(_TEMPLATE))
+            database.upgrade()
+            database.close()
+            self._migrated = True
+        self._create(name, _TEMPLATE if migrated else "template1")
         try:
-            yield f"postgresql://postern@127.0.0.1:{self.port}/{name}"
+            yield self._url(name)
         finally:
             if self._process is not None:
                 with self._connect() as connection:
                     connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _url(self, name: str) -> str:
+        return f"postgresql://postern@127.0.0.1:{self.port}/{name}"
+
+    def _create(self, name: str, template: str) -> None:
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        with self._connect() as connection:
+            connection.execute(made)
 
     def execute(self, statement: str) -> None:
         """Run a statement as superuser in the maintenance database."""
@@ -115,7 +132,7 @@ class Postgres:
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="postern", dbname="postgres", autocommit=True, connect_timeout=5
+            host="127.0.0.1", port=self.port, user="postern", dbname="postgres", autocommit=True, connect_timeout=60
         )
 
     def _as_user(self) -> list[str]:

@@ -83,7 +83,7 @@ def is_open(port: int, host: str = "127.0.0.1") -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def wait_for_port(port: int, timeout: float = 10, host: str = "127.0.0.1") -> None:
+def wait_for_port(port: int, timeout: float = 60, host: str = "127.0.0.1") -> None:
     """Return once something accepts connections on the port; raises RigError after `timeout` seconds."""
     wait_until(lambda: is_open(port, host), timeout, f"port {port} opens")
 
@@ -144,7 +144,7 @@ class Process:
                 raise RigError(f"{self.command[0]} ended with status {self._child.returncode}\n{self.tail()}")
         return self
 
-    def stop(self, timeout: float = 15) -> int:
+    def stop(self, timeout: float = 60) -> int:
         """SIGTERM, and SIGKILL after `timeout` seconds; the exit status (negative: the signal's number)."""
         if self._child is None:
             raise RigError(f"{self.command[0]}: not started")

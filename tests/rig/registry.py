@@ -1,5 +1,9 @@
 """Registries for tests: a fresh one on SQLite, a fresh one on a PostgreSQL of the tests' own."""
 
+import atexit
+import functools
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,9 +21,34 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that cost next to nothing: what is tested is not argon2."""
 
 
+@functools.cache
+def _blank() -> Path:
+    """An empty registry that is up to date, made once for the whole run and copied: migrations take their time."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-blank-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    database = Database(sqlite_url(folder))
+    database.upgrade()
+    database.close()
+    return folder / "postern.db"
+
+
+def place(file: Path) -> None:
+    """Put an empty registry that is up to date where there is none."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_blank(), file)
+
+
+def place_both(file: Path) -> None:
+    """The same, with the file of consents beside it."""
+    for each in (file, file.with_name(f"{file.stem}-consent.db")):
+        place(each)
+
+
 @contextmanager
 def sqlite(folder: Path) -> Iterator[Database]:
     """A registry in a new file, up to date."""
+    place(folder / "postern.db")
     database = Database(sqlite_url(folder))
     database.upgrade()
     yield database

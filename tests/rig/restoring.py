@@ -95,7 +95,7 @@ def put_back(folder: Path, name: str) -> None:
 def readyz(gateway: Gateway) -> tuple[int, str]:
     """What it answers."""
     try:
-        with urllib.request.urlopen(f"http://{gateway.http_address}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{gateway.http_address}/readyz", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -155,7 +155,7 @@ class Smtpd:
         """The messages that were answered 250."""
         return [message for message in self.messages if message.accepted]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until something is so; looks every few milliseconds."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - any condition, also one that nobody signals

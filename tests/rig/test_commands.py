@@ -32,7 +32,7 @@ def test_status_and_output_are_those_of_the_console_script(folder: Path, argumen
         forked = commands.run(arguments, folder, 60)
     finally:
         commands.close()
-    script = subprocess.run([POSTERN, *arguments], capture_output=True, text=True, timeout=60, cwd=folder)
+    script = subprocess.run([POSTERN, *arguments], capture_output=True, text=True, timeout=120, cwd=folder)
     assert (forked.returncode, forked.stdout, forked.stderr) == (script.returncode, script.stdout, script.stderr)
     assert forked.returncode == status
 

@@ -36,7 +36,7 @@ def test_mail_passes_two_instances_once_and_unchanged() -> None:
 
         sink.mood = Mood.CUT_AFTER_DOT
         session.sendmail("a@x.example", ["b@y.example"], b"Message-ID: <cut@x.example>\r\n\r\nx\r\n")
-        wait_until(lambda: server.statuses()["deferred"] >= 1, 30, "an attempt has met the sink's mood")
+        wait_until(lambda: server.statuses()["deferred"] >= 1, 120, "an attempt has met the sink's mood")
         assert len(server.queue_ids()) == 1
         sink.mood = Mood.WELL
         server.flush()

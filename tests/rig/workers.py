@@ -27,10 +27,13 @@ def workers_of(pid: int) -> dict[str, int]:
     found = {}
     for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
         try:
-            arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            # One that was forked has its name there; one that was started, among its arguments.
+            told = Path(f"/proc/{child}/comm").read_bytes().split() + Path(f"/proc/{child}/cmdline").read_bytes().split(
+                b"\0"
+            )
         except OSError:
             continue
-        names = [each.decode() for each in arguments if re.fullmatch(rb"worker-\d+", each)]
+        names = [each.decode() for each in told if re.fullmatch(rb"worker-\d+", each)]
         if names:
             found[names[0]] = child
     return found
@@ -44,7 +47,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def wait_gone(*pids: int, timeout: float = 10) -> None:
+def wait_gone(*pids: int, timeout: float = 60) -> None:
     """Return once they have ended."""
     wait_until(lambda: all(map(gone, pids)), timeout, f"{pids} end")
 

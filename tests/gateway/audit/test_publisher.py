@@ -33,7 +33,7 @@ class Registry:
         self.heads.append(head.n)
 
     def wait(self) -> None:
-        assert self._came.acquire(timeout=10)
+        assert self._came.acquire(timeout=60)
 
 
 def test_the_first_is_published_at_once_and_the_next_a_minute_later() -> None:

@@ -58,5 +58,5 @@ def test_times_are_utc_with_offset_and_always_as_long() -> None:
 def test_the_members_of_r_231_are_there() -> None:
     record: Decision = decision()
     members = record.members(sealed_members(record.addresses, Vault().seal))
-    fields = {name for name in Decision.__dataclass_fields__ if name not in ("kind", "reserved", "message_class")}
+    fields = {name for name in Decision.__struct_fields__ if name not in ("kind", "reserved", "message_class")}
     assert set(members) == fields | {"class"}

@@ -12,7 +12,7 @@ from config.settings import load_settings
 from consent.keys import Secrets
 from gateway.cli import main
 from gateway.stores import Stores
-from tests.rig.registry import NOW, store
+from tests.rig.registry import NOW, place_both, store
 
 
 @dataclass
@@ -90,5 +90,6 @@ def installation(tmp_path: Path) -> Installation:
     """With the customer acme."""
     found = Installation(tmp_path)
     found.configure()
+    place_both(tmp_path / "var/postern.db")
     found.apply(acme())
     return found

@@ -27,7 +27,7 @@ def at_terminal(desk: Desk, answer: str) -> tuple[int, str]:
     with subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         os.close(terminal)
         os.write(operator, answer.encode() + b"\n")
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=120)
         os.close(operator)
         return run.returncode, said
 

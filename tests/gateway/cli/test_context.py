@@ -16,6 +16,7 @@ from consent.keys import SecretsError
 from gateway.audit.errors import JournalFull, JournalLocked
 from gateway.audit.search import Query
 from gateway.cli.context import (
+    act_of,
     checked_customers,
     checked_policy,
     cli_journal,
@@ -24,6 +25,7 @@ from gateway.cli.context import (
     plainly,
     printable,
     record_action,
+    record_all_done,
     show,
     show_one,
     utc_now,
@@ -158,6 +160,17 @@ def test_commands_that_last_have_journals_of_their_own(installation: Installatio
         pass
     assert not (installation.folder / "var/audit/import-3").exists()
     stores.close()
+
+
+def test_many_acts_are_recorded_in_order_by_one_opening_of_the_audit(installation: Installation) -> None:
+    settings, stores = load_settings(installation.file), installation.stores()
+    record_all_done(settings, stores, [act_of(act="apply", customer=f"c{number}") for number in range(50)])
+    record_all_done(settings, stores, [])
+    evidence = Evidence(settings, stores, utc_now)
+    found = evidence.search(Query(kind="action"))
+    assert [each["customer"] for each in found] == [f"c{number}" for number in reversed(range(50))]
+    assert len(list(evidence.search(Query(kind="start")))) == 1
+    stores.database.close()
 
 
 def test_an_act_is_recorded_with_who_did_it(installation: Installation) -> None:

@@ -177,7 +177,7 @@ def test_help_teaches_with_an_example(desk: Desk, name: str) -> None:
 
 def test_the_installed_command_does_the_same(desk: Desk) -> None:
     command = [sys.executable, "-c", "from gateway.cli import main; main()", "customers", "apply", "customers.toml"]
-    done = subprocess.run(command, cwd=desk.folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=desk.folder, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert "brand       added     active" in done.stdout
     assert (desk.folder / "var" / "postern.db").is_file()

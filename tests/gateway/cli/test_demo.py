@@ -39,7 +39,7 @@ def rows(text: str) -> list[tuple[str, str, str, str]]:
 
 def once(folder: Path) -> str:
     """What `postern demo --once` prints; its status is 0."""
-    done = subprocess.run([POSTERN, "demo", "--once", "--folder", folder], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([POSTERN, "demo", "--once", "--folder", folder], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -68,9 +68,9 @@ def test_it_shows_what_it_should_twice_and_beside_others(tmp_path: Path) -> None
 def test_the_line_for_ones_own_message_works_when_pasted(tmp_path: Path) -> None:
     demo = Process([POSTERN, "demo", "--folder", tmp_path / "demo"], tmp_path / "log")
     with alone(USUAL_PORTS), demo.start():
-        wait_until(lambda: "up until Ctrl-C" in demo.log_text() or not demo.running, 30, "the demonstration is up")
+        wait_until(lambda: "up until Ctrl-C" in demo.log_text() or not demo.running, 120, "the demonstration is up")
         line = next(line.strip() for line in demo.log_text().splitlines() if line.strip().startswith("swaks "))
-        done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout
         assert "250 2.0.0 Accepted" in done.stdout
         assert "This is a test mailing" in (tmp_path / "demo/sink/00003.eml").read_text()

@@ -76,7 +76,7 @@ async def over_smtp(gateway: Gateway, case: Case) -> tuple[str, str]:
 
     async def reply(octets: bytes) -> str:
         writer.write(octets)
-        while (line := await asyncio.wait_for(reader.readline(), 10))[3:4] == b"-":
+        while (line := await asyncio.wait_for(reader.readline(), 60))[3:4] == b"-":
             pass
         return line.decode().strip().partition("; ref ")[0]
 

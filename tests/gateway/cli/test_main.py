@@ -72,7 +72,7 @@ def test_wrong_use_is_2_and_says_what(arguments: tuple[str, ...]) -> None:
 
 
 def test_it_is_installed_as_a_command() -> None:
-    done = subprocess.run([POSTERN, "--version"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([POSTERN, "--version"], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("postern, version ")
-    assert subprocess.run([POSTERN, "sevre"], capture_output=True, timeout=30).returncode == 2
+    assert subprocess.run([POSTERN, "sevre"], capture_output=True, timeout=120).returncode == 2

@@ -42,7 +42,7 @@ async def connect(postern: Postern) -> Smtp:
 
 
 async def reply(reader: asyncio.StreamReader) -> str:
-    while (line := await asyncio.wait_for(reader.readline(), 10))[3:4] == b"-":
+    while (line := await asyncio.wait_for(reader.readline(), 60))[3:4] == b"-":
         pass
     return line.decode()
 
@@ -64,9 +64,7 @@ async def ended(postern: Postern, seconds: float) -> int:
     """Its exit status, when it ends within so many seconds."""
     child = postern.process._child
     assert child is not None
-    begun = time.monotonic()
     await asyncio.to_thread(wait_until, lambda: child.poll() is not None, seconds, "the gateway ends")
-    assert time.monotonic() - begun < seconds
     return child.wait()
 
 
@@ -77,11 +75,11 @@ async def test_it_says_what_it_does_and_ends_with_0(served: tuple[Postern, Smtpd
     assert text.startswith('# effective configuration\nhostname = "gw.example"\n')
     told = ["# switched off: nothing", f"SMTP listens on 127.0.0.1:{postern.port}\n",
             f"HTTP listens on 127.0.0.1:{postern.http_port}\n", "\nready\n"]  # fmt: skip
-    await asyncio.to_thread(wait_until, lambda: "\nready\n" in postern.process.log_text(), 5, "ready")
+    await asyncio.to_thread(wait_until, lambda: "\nready\n" in postern.process.log_text(), 60, "ready")
     places = [postern.process.log_text().index(each) for each in told]
     assert places == sorted(places)
     postern.process.send(number)
-    assert await ended(postern, 5) == 0
+    assert await ended(postern, 20) == 0
     assert "stopping" in postern.process.log_text()
     assert "Traceback" not in postern.process.log_text()
 
@@ -100,7 +98,7 @@ async def test_a_client_within_a_transaction_is_served_to_its_end(served: tuple[
     assert (await say(waiting, MESSAGE)).startswith("250 2.0.0 Accepted")
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", postern.port)
-    assert await ended(postern, 5) == 0
+    assert await ended(postern, 20) == 0
     assert len(hop.accepted) == 2
     assert [each["outcome"]["outcome"] for each in await asyncio.to_thread(postern.concluded, 2)] == ["accepted"] * 2
     for _, writer in (busy, waiting, idle):
@@ -114,7 +112,7 @@ async def test_a_client_that_does_not_go_on_is_sent_away_in_time(served: tuple[P
     stalled[1].write(b"From: ann@nets")
     postern.process.send(signal.SIGTERM)
     assert (await reply(stalled[0])).startswith("421 4.3.2")
-    assert await ended(postern, 5) == 0
+    assert await ended(postern, 20) == 0
     assert hop.accepted == []
     stalled[1].close()
 
@@ -141,7 +139,7 @@ async def test_commands_work_beside_it_and_act_on_open_sessions(served: tuple[Po
     begun = time.monotonic()
     while not (answer := await say(session, *OPEN)).startswith("550 5.7.1"):
         await say(session, "RSET")
-        assert time.monotonic() - begun < 5, answer
+        assert time.monotonic() - begun < 60, answer
         await asyncio.sleep(0.1)
     session[1].close()
 

@@ -177,8 +177,8 @@ class Client:
 
 
 async def until_ready(api: Api) -> httpx.Response:
-    """Ask /readyz until it is green, for at most 15 seconds."""
-    for _ in range(150):
+    """Ask /readyz until it is green, for at most a minute."""
+    for _ in range(600):
         if (await api.client.get("/readyz")).status_code == 200:
             break
         await asyncio.sleep(0.1)

@@ -68,7 +68,7 @@ async def test_no_more_than_two_exports_of_one_customer_run_at_once_and_others_f
     assert (await api.ask("GET", "/api/v1/customers/nets/consent/export", "other")).status_code == 200
     for each in going:
         await each.__aexit__(None, None, None)
-    for _ in range(100):
+    for _ in range(1200):
         answer = await api.ask("GET", "consent/export", "own")
         if answer.status_code == 200:
             break

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ from gateway.http.server import HttpServer
 from gateway.stores import Stores
 from tests.gateway.http.conftest import GENERIC, Api, row
 from tests.rig.gateway import Clock, running, settings_for
+from tests.rig.loops import calm
 
 
 async def connect(api: Api) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -62,9 +62,11 @@ async def test_a_head_that_does_not_come_ends_the_connection(api: Api, monkeypat
     monkeypatch.setattr(server, "_HEAD_SECONDS", 0.05)
     for first in (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"):
         assert await _rest(*await connect(api), first) == b""
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 60.0)
     reader, writer = await connect(api)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 5)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 60)
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.05)
     assert await _rest(reader, writer, b"GET /hea") == b""
 
 
@@ -93,6 +95,7 @@ async def test_a_client_that_does_not_read_its_answer_is_dropped(api: Api, monke
                 await writer.drain()
                 await asyncio.sleep(0.01)
     writer.close()
+    monkeypatch.setattr(server, "_REQUEST_SECONDS", 120.0)
     assert (await api.client.get("/healthz")).status_code == 200
 
 
@@ -127,9 +130,9 @@ async def test_it_ends_quickly_with_connections_that_are_kept_open(tmp_path: Pat
         host, _, port = gateway.http_address.rpartition(":")
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
         silent[0][1].write(b"GET /healthz HTTP/1.1\r\n")
-        begun = time.monotonic()
+        begun = asyncio.get_running_loop().time()
         await gateway.stop()
-        assert time.monotonic() - begun < 2
+        assert asyncio.get_running_loop().time() - begun < 2
         for _, writer in silent:
             writer.close()
         for client in clients:
@@ -174,7 +177,8 @@ async def test_ipv6_is_served() -> None:
 
 
 async def test_a_long_upload_gets_more_time_as_it_gets_further(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.3)
+    assert (await api.client.get("/healthz")).status_code == 200
+    monkeypatch.setattr(server, "_REQUEST_SECONDS", 20.0)
     reader, writer = await connect(api)
     content = (GENERIC + row("bob@recipient.example")).encode()
     head = "POST /api/v1/customers/acme/consent/imports?list=newsletter HTTP/1.1\r\nHost: x\r\n"
@@ -183,5 +187,6 @@ async def test_a_long_upload_gets_more_time_as_it_gets_further(api: Api, monkeyp
     for start in range(0, len(content), 20):
         writer.write(content[start : start + 20])
         await asyncio.sleep(0.1)
+        calm().leap(5)
     assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 200 ")
     writer.close()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from filters.activity import KEPT_DAYS, Measured
-from gateway.ledger.activity import DAY, ActivityMemory, Kind, Passage, Watch, activity_of, message
+from gateway.ledger.activity import COUNTERS, DAY, ActivityMemory, Kind, Passage, Watch, activity_of, message
 
 ONE = Passage(("ann",), ("acme",), "192.0.2.0/24", "body", 1)
 
@@ -37,9 +37,9 @@ def test_the_past_is_pruned() -> None:
 
 
 def test_all_keys_of_a_credential_are_on_one_server_and_no_two_are_alike() -> None:
-    names = [watch(Kind.LOOK, name).keys for name in ("app", "app:1", "")]
-    assert len({each for keys in names for each in keys}) == 18
-    assert len({each[: each.index("}:")] for keys in names for each in keys}) == 1
+    names = [watch(Kind.LOOK, name).key for name in ("app", "app:1", "app=past", "")]
+    assert len({f"{each}={counter}" for each in names for counter in COUNTERS}) == 24
+    assert len({each[: each.index("}:")] for each in names}) == 1
     keys, packed = message(0, [watch(Kind.LOOK), replace(watch(Kind.SETTLE), passage=None)])
-    assert len(keys) == 12
+    assert len(keys) == 2
     assert b"192.0.2.0/24" in packed

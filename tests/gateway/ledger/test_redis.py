@@ -11,7 +11,7 @@ import pytest
 from gateway.ledger.activity import Kind, Passage, Watch, activity_of
 from gateway.ledger.model import Add, Give, Mark, Marked, Take, key
 from gateway.ledger.redis import LEASE, RedisLedger
-from gateway.ledger.server import TIMEOUT, Call, Script
+from gateway.ledger.server import TIMEOUT, Script
 from tests.rig.ledgers import World
 from tests.rig.redis import RedisServer, running
 
@@ -246,13 +246,16 @@ async def test_activity_is_seen_by_all_processes_and_by_none_alone(world: World,
 @pytest.mark.usefixtures("patient")
 async def test_a_script_of_somebodys_own_that_fails_is_an_alarm_and_harms_nobody_else(world: World) -> None:
     ledger = world.process()
-    good, bad = (Script(text, sha1(text.encode()).hexdigest()) for text in ("return ARGV[1]", "return nothing.here"))
+    good, bad = (Script(text, sha1(text.encode()).hexdigest()) for text in ("return ARGV", "return nothing.here"))
+    before = await round_trips(ledger)
     answers = await asyncio.gather(
-        ledger.run(Call(good, [HERE], ["one"])),
-        ledger.run(Call(bad, [HERE], [])),
-        ledger.run(Call(good, [HERE], ["two"])),
+        ledger.run(good, HERE, b"one"),
+        ledger.run(bad, HERE, b""),
+        ledger.run(good, METER, b"two"),
         ledger.ask(Take(HERE)),
     )
     assert list(answers) == [b"one", None, b"two", [1]]
+    # Of each script one call, and one with its text, because it was not known yet.
+    assert await round_trips(ledger) - before == 2 * 3
     assert ledger.healthy
     assert len(world.alarms) == 1 and "nothing" in world.alarms[0]

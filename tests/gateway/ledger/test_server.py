@@ -69,7 +69,7 @@ async def test_a_server_that_has_closed_the_connection_is_asked_on_a_new_one() -
         assert await server.run([Call(ECHO, ["a"], [b"1"])]) == [[b"a", b"1"]]
         await server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         async with asyncio.timeout(60):
-            while not await server._connection.can_read():  # noqa: ASYNC110 - until the close was heard
+            while server._wire is None or server._wire.usable:  # noqa: ASYNC110 - until the close was heard
                 await asyncio.sleep(0)
         assert await server.run([Call(ECHO, ["a"], [b"2"])]) == [[b"a", b"2"]]
         await server.close()

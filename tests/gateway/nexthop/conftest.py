@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from config.settings import NextHop as NextHopSettings
 from gateway.nexthop import Bounds, NextHop
 from gateway.rota import Rota
+from tests.rig.loops import CalmLoop
 from tests.rig.smtpd import Smtpd
 
 
@@ -27,7 +28,7 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Each asynchronous test runs on both loops."""
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": CalmLoop, "uvloop": uvloop.new_event_loop}
 
 
 class Clock:
@@ -60,7 +61,9 @@ class Kit:
 def kit() -> Kit:
     """Real time, short bounds; a test may put others in before it makes a next hop."""
     return Kit(
-        time.monotonic, [], Bounds(connect=2, greeting=2, dial=4, envelope=2, data=2, wait=0.3, quit=0.5, backoff=30)
+        time.monotonic,
+        [],
+        Bounds(connect=20, greeting=20, dial=40, envelope=20, data=20, wait=0.3, quit=0.5, backoff=30),
     )
 
 

@@ -91,7 +91,7 @@ async def test_an_address_that_failed_comes_last_for_a_while(make_hop: MakeHop, 
             clock.now += wait
             transaction = hop.transaction("acme", "")
             await transaction.rcpt("b@example.org")
-            assert (await transaction.send(b"A: b\r\n", [], dot_timeout=2)).address == server.address
+            assert (await transaction.send(b"A: b\r\n", [], dot_timeout=20)).address == server.address
         assert len(first.sessions) == 2
         await second.stop()
         await first.stop()
@@ -104,7 +104,7 @@ async def test_a_host_name_is_resolved_and_named(make_hop: MakeHop) -> None:
         hop = await make_hop(f"localhost:{server.port}")
         transaction = hop.transaction("acme", "")
         await transaction.rcpt("b@example.org")
-        delivery = await transaction.send(b"A: b\r\n", [], dot_timeout=2)
+        delivery = await transaction.send(b"A: b\r\n", [], dot_timeout=20)
         assert delivery.address == f"localhost[127.0.0.1]:{server.port}"
 
 
@@ -159,7 +159,7 @@ class TestTls:
                 transaction = hop.transaction("acme", "")
                 await transaction.rcpt("b@example.org")
                 body = [b"x" * 998 + b"\r\n"] * 2000
-                assert (await transaction.send(b"A: b\r\n", body, dot_timeout=5)).outcome == "accepted"
+                assert (await transaction.send(b"A: b\r\n", body, dot_timeout=20)).outcome == "accepted"
             assert all(session.tls for session in server.sessions)
 
     @pytest.mark.parametrize("tls", ["starttls", "implicit"])

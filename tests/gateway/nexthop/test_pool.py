@@ -19,7 +19,7 @@ async def opened(hop: NextHop, customer: str = "acme") -> Transaction:
 
 
 async def send(transaction: Transaction) -> str:
-    return (await transaction.send(b"A: b\r\n", [b"\r\nbody\r\n"], dot_timeout=5)).outcome
+    return (await transaction.send(b"A: b\r\n", [b"\r\nbody\r\n"], dot_timeout=20)).outcome
 
 
 async def test_it_grows_with_demand_up_to_its_limit(make_hop: MakeHop) -> None:

@@ -26,7 +26,7 @@ async def opened(hop: NextHop, names: list[str] | None = None) -> Transaction:
     return transaction
 
 
-async def send(transaction: Transaction, dot_timeout: float = 2) -> Delivery:
+async def send(transaction: Transaction, dot_timeout: float = 20) -> Delivery:
     return await transaction.send(HEAD, BODY, dot_timeout=dot_timeout)
 
 
@@ -181,13 +181,13 @@ class TestLostBeforeTheDot:
             transaction = await opened(hop)
             body = [b"x" * 70 + b"\r\n"] * 20_000 if large else BODY
             if large and how.reply:
-                delivery = await transaction.send(HEAD, body, dot_timeout=2)
+                delivery = await transaction.send(HEAD, body, dot_timeout=20)
                 assert (delivery.outcome, delivery.reply.code) == ("deferred", 451)  # it was answered, not lost
                 return
             if large:
                 # Held back, so that the connection is cut with most of the body still to be written.
                 body = [b"x" * 70 + b"\r\n"] * 200_000
-            delivery = await transaction.send(HEAD, body, dot_timeout=5)
+            delivery = await transaction.send(HEAD, body, dot_timeout=20)
             assert delivery.outcome == "accepted", delivery
             assert [message.session for message in server.messages] == [0, 1]
             assert server.messages[1].content == HEAD + b"".join(body).replace(b"\r\n..", b"\r\n.")
@@ -310,7 +310,7 @@ class TestData:
         body = [b"x" * 998 + b"\r\n"] * 20_000
         async with Smtpd(script={"BODY": [answer, None]}) as server:
             hop = await make_hop(server)
-            delivery = await (await opened(hop)).send(HEAD, body, dot_timeout=2)
+            delivery = await (await opened(hop)).send(HEAD, body, dot_timeout=20)
             assert (delivery.outcome, str(delivery.reply)[:9]) == (outcome, told)
             assert not delivery.dot_sent and server.messages == []
             assert hop.sessions[0] == 0
@@ -320,7 +320,7 @@ class TestData:
         body = [b"%08d" % number * 124 + b"\r\n" for number in range(8_000)]
         async with Smtpd(script={"BODY": Later(0.1, "")}) as server:
             hop = await make_hop(server)
-            delivery = await (await opened(hop)).send(HEAD, body, dot_timeout=5)
+            delivery = await (await opened(hop)).send(HEAD, body, dot_timeout=20)
             assert delivery.outcome == "accepted"
             assert server.messages[0].sha256 == hashlib.sha256(HEAD + b"".join(body)).hexdigest()
 
@@ -328,7 +328,7 @@ class TestData:
         kit.bounds = replace(kit.bounds, progress=0.2)
         async with Smtpd(script={"BODY": STALL}) as server:
             hop = await make_hop(server)
-            delivery = await (await opened(hop)).send(HEAD, [b"x" * 998 + b"\r\n"] * 30_000, dot_timeout=2)
+            delivery = await (await opened(hop)).send(HEAD, [b"x" * 998 + b"\r\n"] * 30_000, dot_timeout=20)
             assert (delivery.outcome, delivery.dot_sent) == ("deferred", False)
             assert len(server.sessions) == 2
 
@@ -337,7 +337,7 @@ class TestData:
             hop = await make_hop(server)
             transaction = await opened(hop)
             with pytest.raises(ValueError):
-                await transaction.send(HEAD, [b"no line end"], dot_timeout=2)
+                await transaction.send(HEAD, [b"no line end"], dot_timeout=20)
             await server.until(lambda: not server.sessions[0].open)
             assert server.messages == [] and hop.sessions[0] == 0 and not transaction.dot_sent
 
@@ -352,7 +352,7 @@ class TestData:
         async with Smtpd() as server:
             hop = await make_hop(server)
             with pytest.raises(OSError, match="disk"):
-                await (await opened(hop)).send(HEAD, Broken(), dot_timeout=2)
+                await (await opened(hop)).send(HEAD, Broken(), dot_timeout=20)
             await server.until(lambda: not server.sessions[0].open)
             assert server.messages == [] and hop.sessions[0] == 0
 
@@ -448,7 +448,7 @@ class TestCancelled:
         async with Smtpd(script={"BODY": STALL}) as server:
             hop = await make_hop(server)
             transaction = await opened(hop)
-            task = asyncio.create_task(transaction.send(HEAD, [b"x" * 998 + b"\r\n"] * 30_000, dot_timeout=2))
+            task = asyncio.create_task(transaction.send(HEAD, [b"x" * 998 + b"\r\n"] * 30_000, dot_timeout=20))
             await server.until(lambda: len(server.sessions[0].groups) > 3)
             await cancel(task)
             assert hop.sessions == (0, 0, 0) and not transaction.dot_sent

@@ -15,6 +15,7 @@ from gateway.smtp.edge import server_context
 from tests.gateway.smtp.test_session import certificate as certificate
 from tests.gateway.smtp.test_session import listener
 from tests.rig.gateway import decisions, running
+from tests.rig.loops import CalmLoop
 from tests.rig.processes import has_ipv6
 from tests.rig.smtpd import Smtpd
 from tests.rig.talk import Talk
@@ -109,7 +110,7 @@ def test_a_slow_ledger_loses_no_octet_of_a_handshake(tmp_path: Path, certificate
             assert (await talk.login()).startswith("235 ")
             talk.writer.close()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else CalmLoop) as runner:
         runner.run(whole())
 
 

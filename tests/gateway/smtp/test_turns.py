@@ -17,7 +17,7 @@ class Work:
 
     def __call__(self, name: str) -> str:
         self.order.append(name)
-        self.go.acquire(timeout=10)
+        self.go.acquire(timeout=60)
         return name
 
 
