@@ -138,7 +138,6 @@ class Installation:
 
     def sample(self) -> Sample:
         """How everything stands."""
-        assert self._server.pid is not None
         roots = {
             "redis": self._redis.pid if self._redis.running else 0,
             "postgresql": self._server.pid,

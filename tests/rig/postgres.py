@@ -93,11 +93,6 @@ class Postgres:
                 self._process.wait(60)
             self._process = None
 
-    @property
-    def pid(self) -> int | None:
-        """The process id of the server; None when it does not run."""
-        return self._process.pid if self._process else None
-
     def send(self, number: int) -> None:
         """A signal to the server and all that serve its clients: SIGSTOP, and it answers nobody until SIGCONT."""
         assert self._process is not None
