@@ -52,7 +52,7 @@ async def submitted(jobs: Jobs, rows: list[str], **changes: object) -> Job:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not done():  # noqa: ASYNC110 - what is waited for happens in other processes
             await asyncio.sleep(0.02)
 
