@@ -24,6 +24,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from tests.bench.fleet_cost import cost
@@ -37,7 +38,7 @@ from tests.rig.fleet import running
 from tests.rig.limited import arrived, customer
 from tests.rig.mail import references
 from tests.rig.postern import UNPACED
-from tests.rig.processes import RigError
+from tests.rig.processes import RigError, wait_until
 from tests.rig.sink import Arrival, Sink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,23 +84,28 @@ def shares(bench: Bench, size: int) -> list[int]:
 
 def killed(bench: Bench) -> bool:
     """Nodes die under load, one after the other, and come back."""
-    well = True
+    well, total = True, SESSIONS * bench.chosen.messages
     for number, (size, port) in enumerate(bench.fleet.fronts.items(), 1):
         name = f"kill{size}"
         crowd = Crowd([
             Task(port, f"127.{110 + number}.1.{n + 1}", f"ann@{name}.example", f"{name}-{n}", again=True,
-                 seconds=bench.chosen.seconds * 5)
+                 most=bench.chosen.messages, seconds=300)
             for n in range(SESSIONS)
         ]).go()  # fmt: skip
         for each in range(bench.chosen.kills):
-            time.sleep(bench.chosen.seconds)
+            enough = total * (each + 1) // (bench.chosen.kills + 1)
+            wait_until(partial(has, bench.counted, name, enough), 120, "mail flows")
             node = bench.fleet.nodes[each % size]
             node.kill()
-            time.sleep(1)
+            time.sleep(1)  # the others go on alone
             node.start()
-        sent = crowd.sent()
-        well &= accounted(bench, size, name, sent)
+        well &= accounted(bench, size, name, crowd.sent())
     return well
+
+
+def has(sink: Sink, name: str, enough: int) -> bool:
+    """Whether so much has arrived."""
+    return arrived(sink, name).total() >= enough
 
 
 def accounted(bench: Bench, size: int, name: str, sent: Sent) -> bool:
@@ -119,7 +125,11 @@ def accounted(bench: Bench, size: int, name: str, sent: Sent) -> bool:
     explained = all(set(each) <= {"accepted", "unknown"} and each["accepted"] <= 1 for each in known)
     verified = [node.verify().status for node in nodes]
     return said(
-        len(found) == sent.passed and not sent.broken and explained and not any(verified) and bool(sent.again),
+        len(found) == sent.passed == SESSIONS * bench.chosen.messages
+        and not sent.broken
+        and explained
+        and not any(verified)
+        and bool(sent.again),
         f"killed      {size} nodes, {bench.chosen.kills} kills: {sent.passed} accepted, {len(found)} at the sink, "
         f"{len(doubles)} of them twice ({'each' if explained else 'NOT each'} the one copy of a node that died), "
         f"{list(outcomes.values()).count('unknown')} outcomes unknown; sent again {dict(Counter(sent.again))}; "
@@ -140,7 +150,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fleet", description="Several nodes behind a balancer.")
     parser.add_argument("shows", nargs="*", metavar="SHOW", help=", ".join(SHOWS))
     parser.add_argument("--nodes", default="1,2,4", help="how many, in turns; the first is the measure of cost")
-    parser.add_argument("--seconds", type=float, help="of a turn of cost, and between two kills (2; quick 1)")
+    parser.add_argument("--seconds", type=float, help="of a turn of cost (2; quick 1)")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter: within two minutes (or QUICK=1)")
     parser.add_argument("--rows", type=int, default=20_000, help="consents in the registry")
     chosen = parser.parse_args()
@@ -151,6 +161,7 @@ def options() -> argparse.Namespace:
     chosen.seconds = chosen.seconds or (1.0 if chosen.quick else 2.0)
     chosen.cap, chosen.withdrawals = (200, 40) if chosen.quick else (1000, 240)
     chosen.kills, chosen.turns = (2, 3) if chosen.quick else (4, 5)
+    chosen.messages = 15 if chosen.quick else 50
     chosen.kinds = ("personal",) if chosen.quick else ("personal", "bulk")
     return chosen
 

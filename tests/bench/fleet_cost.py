@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from tests.bench.fleet_load import SESSIONS, Bench, said
@@ -15,11 +16,13 @@ GROWTH = 1.10
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One turn; CPU in seconds for 1,000 messages."""
+    """One turn; CPU in seconds for 1,000 messages, and the nodes' calls of write(2) for one."""
 
     rate: float
     nodes: float
     shared: dict[str, float]
+    writes: float
+    """Whatever else the machine does: replies, round trips and the audit's groups, and so how often a node woke."""
     p50_ms: float
 
 
@@ -61,7 +64,8 @@ def compared(bench: Bench, kind: str, place: tuple[int, int], turns: Mapping[tup
         median(grown) <= GROWTH,
         f"cost        {kind}, {place[0]} nodes with {each} sessions: nodes {median(one.nodes for one in found):.3f} s "
         f"of CPU for 1,000, x {median(grown):.2f} ({min(grown):.2f} to {max(grown):.2f}) of {least} with {each}, "
-        f"x {median(spread):.2f} ({min(spread):.2f} to {max(spread):.2f}) of {least} with {SESSIONS // least}; {shared}; "
+        f"x {median(spread):.2f} ({min(spread):.2f} to {max(spread):.2f}) of {least} with {SESSIONS // least}; "
+        f"{median(one.writes for one in found):.1f} writes a message; {shared}; "
         f"{median(one.rate for one in found):.0f} messages/s, p50 {median(one.p50_ms for one in found):.1f} ms",
     )
 
@@ -74,9 +78,16 @@ def cpu(bench: Bench, size: int | None = None) -> dict[str, float]:
 
 def one_turn(bench: Bench, case: Case, size: int, messages: int, seed: int) -> Cost:
     """One run on so many nodes; raises RigError when a message was refused, lost or doubled."""
-    before = cpu(bench, size)
+    before, wrote = cpu(bench, size), writes(bench, size)
     run = bench.meter.run(case, messages, seed, relay="fleet", port=bench.fleet.fronts[size], pids=[])
     if run.errors or run.arrived:
         raise RigError(f"{run.errors} errors, {run.arrived:+d} at the sink; first: {run.error}")
     spent = {name: (after - before[name]) / messages * 1000 for name, after in cpu(bench, size).items()}
-    return Cost(run.rate, spent.pop("nodes"), spent, run.p50_ms)
+    done = (writes(bench, size) - wrote) / messages
+    return Cost(run.rate, spent.pop("nodes"), spent, done, run.p50_ms)
+
+
+def writes(bench: Bench, size: int) -> int:
+    """Calls of write(2) so far, of the first nodes together."""
+    texts = [Path(f"/proc/{node.process.pid}/io").read_text() for node in bench.fleet.nodes[:size]]
+    return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("syscw:"))
