@@ -31,7 +31,7 @@ def draw(results: Sequence[Path], picture: Path) -> None:
         found |= read["results"]
         where = read["machine"]
     names = [name for name in DIMENSIONS if name in found]
-    figure, grid = plt.subplots(2, 3, figsize=(11, 6.5), layout="constrained")
+    figure, grid = plt.subplots(2, 3, figsize=(11, 6.5), sharey=True, layout="constrained")
     for name, axis in zip(names, grid.flat, strict=False):
         points = [each["point"] for each in found[name]]
         cpus = [[run["cpu"] for run in each["runs"]] for each in found[name]]
@@ -50,7 +50,8 @@ def draw(results: Sequence[Path], picture: Path) -> None:
         axis.grid(alpha=0.3)
     for axis in list(grid.flat)[len(names) :]:
         axis.set_visible(False)
-    grid.flat[0].set_ylabel("ms of a message")
+    for axis in grid[:, 0]:
+        axis.set_ylabel("ms of a message")
     grid.flat[0].legend(fontsize=8)
     figure.suptitle(f"{where['cpu']}, {where['cores']} cores", fontsize=9)
     figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
