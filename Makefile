@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits soak bulk campaign \
+.PHONY: help run test coverage lint format bench bench-rules bench-ledger bench-limits growth soak bulk campaign \
 	dkim fleet docs mutants fuzz lock wheel \
 	clean packages
 
@@ -61,6 +61,9 @@ dkim: .venv/dev  ## sign 10,000 messages of every shape, verify them by dkimpy a
 
 bench-limits: .venv/dev packages  ## show in full that limits hold, whatever counts and fails, and who notices (ARGS="exact bomb")
 	$(BIN)/python -m tests.bench.limits $(ARGS)
+
+growth: .venv/dev packages  ## what a message costs as customers, consents, sessions, recipients, size, history grow (QUICK=1; ARGS="--only size"; ROWS=N)
+	$(BIN)/python -m tests.bench.growth $(ARGS)
 
 soak: .venv/dev packages  ## an hour of mail through two nodes with faults: nothing lost, memory flat (ARGS="--minutes 3 --rate 50")
 	$(BIN)/python -m tests.bench.soak $(ARGS)

@@ -175,12 +175,19 @@ class _Process:
 
     def _segment(self, number: int, path: Path) -> Iterator[Json]:
         places: list[tuple[int, int]] = []
-        outcomes: dict[str, tuple[int, int]] = {}
+        ended: list[tuple[int, bytes]] = []
         for offset, raw in read_lines(path):
-            if _OUTCOME in raw and (line := Line.parse(raw)) and line.reference:
-                outcomes[line.reference] = (offset, len(raw))
+            if _OUTCOME in raw:
+                ended.append((offset, raw))
             if self._wanted.may_be(raw) and (line := Line.parse(raw)) and self._wanted.in_time(line.time):
                 places.append((offset, len(raw)))
+        if not places:
+            return  # as most segments where one recipient is looked for
+        outcomes: dict[str, tuple[int, int]] = {}
+        for offset, raw in ended:
+            if (line := Line.parse(raw)) and line.reference:
+                outcomes[line.reference] = (offset, len(raw))
+        ended.clear()
         with path.open("rb") as file:
 
             def read(place: tuple[int, int]) -> Json:

@@ -176,7 +176,7 @@ def measured(chosen: argparse.Namespace, name: str, meter: Meter, started: Gatew
         """Messages of a run, after a shorter one that warms up."""
         case = dimension.case(points[at])
         heavy = case.size > 500_000 or case.recipients > 50
-        least = case.sessions if heavy else max(2 * case.sessions, 200)
+        least = 8 if heavy else max(case.sessions, 100)
         return max(int(one(at, least).rate * chosen.seconds), least)
 
     numbers = [enough(at) for at in range(len(points))]
