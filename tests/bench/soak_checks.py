@@ -19,6 +19,8 @@ GRACE = 20.0
 """Seconds after a fault in which mail may still be put off because of it: nodes look again every five, clients wait."""
 CLOCKS = 0.5
 """Seconds between two looks at one event from two processes, at most."""
+HELD = "450 4.7.0"
+"""What a limit answers."""
 WINDOW = 60.0
 """Seconds of the limit."""
 
@@ -191,7 +193,7 @@ def _put_off(evidence: Evidence, unit: Unit, attempt: Attempt, found: Found) -> 
     if attempt.said.startswith("250"):
         return
     said = attempt.said.partition("; ")[0][:60] or "no reply"
-    if kind == "capped" and attempt.said.startswith("450 4.7.0"):
+    if kind == "capped" and attempt.said.startswith(HELD):
         found.put_off["by the limit"] += 1
     elif kind == "bulk" and attempt.said.startswith("451 4.7.1"):
         found.put_off["unsubscribed meanwhile"] += 1

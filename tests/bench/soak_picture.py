@@ -25,6 +25,10 @@ PROGRAMS = {
     "node 1": "tab:blue", "node 2": "tab:cyan", "redis": "tab:purple", "postgresql": "tab:green", "next hop": "silver",
     "clients": "grey",
 }  # fmt: skip
+RATES = {
+    "taken": "taken", "refused": "refused, as they must be", "held": "tries held back by a limit",
+    "put_off": "tries put off, or no reply",
+}  # fmt: skip
 SHORTEST = 0.1
 """Minutes: how wide a fault is drawn at least."""
 

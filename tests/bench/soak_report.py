@@ -10,7 +10,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from tests.bench.soak_checks import Evidence, Fault, Found, over_limit
+from tests.bench.soak_checks import HELD, Evidence, Fault, Found, over_limit
 from tests.bench.soak_watch import Look, Sample, shift, slope
 
 WARM = 600.0
@@ -47,8 +47,8 @@ class Course:
 
 
 def series(log: Iterable[dict[str, Any]], course: Course) -> list[dict[str, float]]:
-    """Each minute (of a short run, each ten seconds): tries, messages taken and refused, put off or without a reply a
-    second, and the milliseconds that half and 99 of 100 of those that were taken at the first try took."""
+    """Each minute (of a short run, each ten seconds): messages taken, refused, held back by the limit, put off or without
+    a reply otherwise, a second; and the milliseconds that half and 99 of 100 of those that were taken at the first try took."""
     width = course.samples[1].at - course.samples[0].at
     step = 60.0 if width > 30 else 10.0
     count = ceil((course.ended - course.begun) / step)
@@ -60,13 +60,15 @@ def series(log: Iterable[dict[str, Any]], course: Course) -> list[dict[str, floa
             continue
         codes = {each[:1] for each in line["said"]}
         what = "put_off" if codes & {"", "4"} else "taken" if "2" in codes else "refused"
+        if what == "put_off" and line["kind"] == "capped" and line["said"][0].startswith(HELD):
+            what = "held"
         told[at][what] += 1
         if what == "taken" and line["try"] == 0:
             took[at].append((line["ended"] - line["begun"]) * 1000)
     return [
         {
             "minute": (number + 1) * step / 60,
-            **{what: told[number][what] / step for what in ("taken", "refused", "put_off")},
+            **{what: told[number][what] / step for what in ("taken", "refused", "held", "put_off")},
             "p50_ms": _part(took[number], 0.5), "p99_ms": _part(took[number], 0.99),
         }
         for number in range(count)
