@@ -111,6 +111,18 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             offset += len(raw)
 
 
+def holds(path: Path, needle: bytes) -> bool:
+    """Whether the octets stand anywhere in a segment, which takes a tenth of the time of looking at each line."""
+    with path.open("rb", buffering=0) as file:
+        tail = b""
+        while chunk := file.read(1 << 18):
+            seen = tail + chunk
+            if needle in seen:
+                return True
+            tail = seen[1 - len(needle) :] if len(needle) > 1 else b""
+    return False
+
+
 def first_line(path: Path) -> Line | None:
     """The first record of a segment; None when there is none yet."""
     with path.open("rb") as file:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.audit.head import PROCESS
-from gateway.audit.segments import ZERO, Line, first_line, read_lines, segment_numbers, segment_path
+from gateway.audit.segments import ZERO, Line, first_line, holds, read_lines, segment_numbers, segment_path
 
 ALWAYS = "~"
 """Later than the time of any record."""
@@ -27,6 +27,8 @@ def forward(directory: Path, needle: bytes, since: str, until: str = ALWAYS) -> 
     for number in _between(directory, since, until):
         before: bytes | None = ZERO if number == 1 else None
         try:
+            if not holds(segment_path(directory, number), needle):
+                continue
             last = b""
             for offset, raw in read_lines(segment_path(directory, number)):
                 if needle in raw and (line := Line.parse(raw)) and since <= line.time < until:
@@ -47,6 +49,8 @@ def backward(directory: Path, needle: bytes, since: str) -> Iterator[Line]:
     for number in reversed(_between(directory, since, ALWAYS)):
         path = segment_path(directory, number)
         try:
+            if not holds(path, needle):
+                continue
             places = [(offset, len(raw)) for offset, raw in read_lines(path) if needle in raw]
             with path.open("rb") as file:
                 for offset, length in reversed(places):

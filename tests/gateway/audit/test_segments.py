@@ -10,6 +10,7 @@ from gateway.audit.segments import (
     ZERO,
     Line,
     first_line,
+    holds,
     last_line,
     link,
     read_lines,
@@ -35,6 +36,18 @@ def test_the_hash_is_over_the_previous_hash_and_the_object_without_its_hash() ->
 @given(st.binary(max_size=6000), st.binary(min_size=32, max_size=32))
 def test_long_records_are_hashed_as_one(body: bytes, previous: bytes) -> None:
     assert link(previous, body) == sha256(previous + body).digest()
+
+
+def test_octets_are_found_wherever_they_stand_in_a_segment(tmp_path: Path) -> None:
+    path, needle = tmp_path / "000001.jsonl", b'"kind":"withdrawal"'
+    for before in (0, 7, (1 << 18) - 1, (1 << 18) - 10, (1 << 18) - len(needle), 1 << 18, (1 << 19) - 3):
+        path.write_bytes(b"x" * before + needle + b"\n")
+        assert holds(path, needle)
+        assert holds(path, b"\n")
+        path.write_bytes(b"x" * before + needle[:-1] + b"x\n")
+        assert not holds(path, needle)
+    path.write_bytes(b"")
+    assert not holds(path, needle)
 
 
 def test_a_line_tells_its_number_kind_time_and_reference() -> None:
