@@ -38,11 +38,7 @@ def draw(results: Path, picture: Path) -> None:
     found = json.loads(results.read_text())
     figure, (rates, times, memory) = plt.subplots(3, 1, figsize=(11, 8.5), sharex=True, layout="constrained")
     minutes = [each["minute"] for each in found["series"]]
-    for name, label in (
-        ("taken", "taken"),
-        ("refused", "refused, as they must be"),
-        ("put_off", "put off or no reply"),
-    ):
+    for name, label in RATES.items():
         rates.plot(minutes, [each[name] for each in found["series"]], label=label)
     rates.set_ylabel("messages/s")
     for name in ("p50_ms", "p99_ms"):
