@@ -70,8 +70,8 @@ _DISCLAIMER = (
 )  # fmt: skip
 """Two of them in one paragraph make it a disclaimer, or the particulars of a company."""
 _STEMS = (
-    "confiden", "intended", "privileged", "err", "disclos", "unauthori", "disseminat", "delete", "expressed", "virus",
-    "regist", "company", "vertr", "irrt", "bestimmungsgem", "adress", "unbefugt", "vernichten", "geschäftsf",
+    "confiden", "intended", "privileged", "error", "erreur", "disclos", "unauthori", "disseminat", "delete",
+    "expressed", "virus", "regist", "company", "vertr", "irrt", "bestimmungsgem", "adress", "unbefugt", "vernichten", "geschäftsf",
     "amtsgericht", "destinat", "divulg", "détruire", "notifique", "eliminar", "riservat", "environment", "imprim",
     "siège",
 )  # fmt: skip
