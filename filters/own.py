@@ -71,9 +71,9 @@ _DISCLAIMER = (
 """Two of them in one paragraph make it a disclaimer, or the particulars of a company."""
 _STEMS = (
     "confiden", "intended", "privileged", "error", "erreur", "disclos", "unauthori", "disseminat", "delete",
-    "expressed", "virus", "regist", "company", "vertr", "irrt", "bestimmungsgem", "adress", "unbefugt", "vernichten", "geschäftsf",
-    "amtsgericht", "destinat", "divulg", "détruire", "notifique", "eliminar", "riservat", "environment", "imprim",
-    "siège",
+    "expressed", "virus", "regist", "company", "vertr", "irrt", "bestimmungsgem", "adress", "unbefugt", "vernichten",
+    "geschäftsf", "amtsgericht", "destinat", "divulg", "détruire", "notifique", "eliminar", "riservat",
+    "environment", "imprim", "siège",
 )  # fmt: skip
 """Of each of them, something that stands in one of its words."""
 _HARMLESS: set[str] = set()
