@@ -70,10 +70,10 @@ _DISCLAIMER = (
 )  # fmt: skip
 """Two of them in one paragraph make it a disclaimer, or the particulars of a company."""
 _STEMS = (
-    "confiden", "intended", "privileged", "err", "disclos", "unauthori", "disseminat", "delete", "expressed", "virus",
-    "regist", "company", "vertr", "irrt", "bestimmungsgem", "adress", "unbefugt", "vernichten", "geschäftsf",
-    "amtsgericht", "destinat", "divulg", "détruire", "notifique", "eliminar", "riservat", "environment", "imprim",
-    "siège",
+    "confiden", "intended", "privileged", "error", "erreur", "disclos", "unauthori", "disseminat", "delete",
+    "expressed", "virus", "regist", "company", "vertr", "irrt", "bestimmungsgem", "adress", "unbefugt", "vernichten",
+    "geschäftsf", "amtsgericht", "destinat", "divulg", "détruire", "notifique", "eliminar", "riservat",
+    "environment", "imprim", "siège",
 )  # fmt: skip
 """Of each of them, something that stands in one of its words."""
 _HARMLESS: set[str] = set()
