@@ -13,11 +13,14 @@ from typing import Any
 from tests.rig.postern import PASSWORD
 
 LIST = "spring"
-READERS = 6000
-"""People who have consented, of each customer that sends bulk mail."""
+READERS = 4000
+"""People who have consented, to each customer that sends bulk mail."""
+STRANGERS = 200
+"""People who have not, and whom these customers write to all the same."""
 PERSONS = 5000
-"""People whom others write to. A node keeps the keys of 100,000 addresses in memory (`consent.subjects`): so few that it
-has met nearly all in ten minutes, and what still grows then is something else."""
+"""People whom others write to. A node keeps the keys of 100,000 addresses in memory (`consent.subjects`), about 1 KB each
+with what else it keeps of them: there are so few that it has met most in ten minutes, and what still grows then is
+something else."""
 SHARES = {"one": 48, "several": 14, "large": 3, "bulk": 24, "refused": 8, "capped": 3}
 """Kind of message -> percent of all: to one person, to several, of 200 KB, bulk mail, mail that a rule refuses, mail of
 a customer that asks for more than its limit."""
@@ -137,8 +140,8 @@ def _forged() -> str:
 
 def _reader(chance: random.Random) -> str:
     """Somebody that bulk mail is sent to; one in twenty has no ground."""
-    who = "stranger" if chance.random() < 0.05 else "reader"
-    return f"{who}{chance.randrange(READERS)}@people.example"
+    who, many = ("stranger", STRANGERS) if chance.random() < 0.05 else ("reader", READERS)
+    return f"{who}{chance.randrange(many)}@people.example"
 
 
 def readers() -> Iterator[str]:
