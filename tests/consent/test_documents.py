@@ -41,6 +41,8 @@ def test_a_row_of_another_form_is_an_error_of_the_registry_that_names_it(text: s
 @pytest.mark.parametrize("tag", ["", "en", "pt-BR", "zh-Hant-TW", "de-1996"])
 def test_a_language_tag_may_be_any_of_bcp_47_s_form(tag: str) -> None:
     documents.language_tag("notice 'a'", tag)
+    with pytest.raises(DocumentError):
+        documents.language_tag("notice 'a'", f"{tag}_")
 
 
 @pytest.mark.parametrize("tag", ["e", "english please", "en_GB", "en\n", "en-", "-en"])

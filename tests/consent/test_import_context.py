@@ -99,8 +99,12 @@ def test_lists_of_bought_addresses_take_no_consents(at: Desk, source: str) -> No
         contexts(at).refuse_banned(ACME, order())
 
 
-def test_a_customers_own_list_takes_consents(at: Desk) -> None:
+def test_a_customers_own_list_takes_consents_until_it_is_declared_as_bought(at: Desk) -> None:
     contexts(at).refuse_banned(ACME, order())
+    bought = MailingList(id="newsletter", party="acme", list_id="newsletter.acme.example", source="purchased")
+    ListStore(at.database).put(ACME, bought)
+    with pytest.raises(ImportRefused, match="purchased"):
+        contexts(at).refuse_banned(ACME, order())
 
 
 def test_document_references_are_hashed_under_a_key_of_this_installation(at: Desk, tmp_path: Path) -> None:
