@@ -4,7 +4,7 @@ What the operator has said of its cluster of near-identical mail goes before wha
 before how many it has reached; nothing makes bulk of a valid report.
 
 A new cluster of an `auto` credential is paced: so many recipients in ten minutes (`filters.pace`), counted when the
-next hop has accepted them. Those on their way are held in the ledger, for all nodes, so that a burst reaches no more.
+next hop has accepted them. Those on their way are held, for all nodes, so that a burst reaches no more.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,9 +24,8 @@ from filters.promotion import promotion
 from gateway.aside import aside
 from gateway.fingerprints import fingerprinted
 from gateway.labels import Label
-from gateway.ledger.charges import Charge, Reservation
+from gateway.ledger.charges import Reservation
 from gateway.ledger.clusters import NOWHERE, Placed, new_id
-from gateway.ledger.model import key
 from gateway.limits import standing
 from gateway.smtp import replies
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=24)
 """For how long undeclared bulk mail without grounds is put off before it is refused; meanwhile people are told."""
-_SPAN = 600
-"""Seconds of the window in which a new cluster is paced."""
 _LABELS = {"transactional": Class.TRANSACTIONAL, "confirmation": Class.CONFIRMATION, "bulk": Class.BULK}
 
 
@@ -68,9 +65,10 @@ class Classing:
     """What would have paced it, where all is only observed."""
     counted: tuple[str, ...] = ()
     """Keys of the recipients that count as reached."""
-    _held: Reservation | None = None
-    _settles: bool = False
-    """What is held counts when it has passed."""
+    _report: Reservation | None = None
+    """Room in the limit of reports, which an auto-reply takes when it has passed."""
+    _paced: tuple[str, str, str] | None = None
+    """Customer, cluster and holder under which `counted` are held."""
 
     async def of(self, facts: Facts, message: Message, *, paced: bool = True) -> Finding | None:
         """Find out what the message is, which is in `found` then; what paces it, where something does.
@@ -126,7 +124,7 @@ class Classing:
             held = await self.pipeline.ledger.reserve(of_reports[0].charge(1))
             if not isinstance(held, Reservation):
                 return False
-            self._held, self._settles = held, True
+            self._report = held
         return True
 
     async def _by_reach(self, facts: Facts, placed: Placed, label: Label | None, *, paced: bool) -> Classed | Finding:
@@ -145,17 +143,17 @@ class Classing:
         start = facts.customer.bulk.slow_start
         if not paced or not start or (placed.messages == 1 and len(self.counted) == 1):
             return plain
-        return await self._paced(facts, placed, start) or plain
+        return await self._pace(facts, placed, start) or plain
 
-    async def _paced(self, facts: Facts, placed: Placed, start: int) -> Finding | None:
+    async def _pace(self, facts: Facts, placed: Placed, start: int) -> Finding | None:
         """What paces the message; None where there is room, which is held until its outcome is known."""
-        most = allowance(start, facts.now.timestamp() - placed.since)
-        amount = len(self.counted)
-        reached = max(0, placed.reach.ten_minutes - amount)
-        room = _room(most, reached, placed)
-        if amount <= room and await self._hold(facts, placed, amount, most, room):
+        clusters, customer, holder = self.pipeline.clusters, facts.customer.id, new_id()
+        most, amount = allowance(start, facts.now.timestamp() - placed.since), len(self.counted)
+        others = await clusters.hold(customer, placed.cluster, holder, self.counted, most)
+        if others + amount <= most:
+            self._paced = customer, placed.cluster, holder
             return None
-        evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {reached} reached, {amount} more asked"
+        evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {others} reached, {amount} more asked"
         reply = replies.SLOW_START.reply
         text = f"{reply.text}: {most} recipients per 10 minutes at present"
         found = replies.SLOW_START.finding(evidence, Reply(reply.code, reply.enhanced, text))
@@ -164,42 +162,27 @@ class Classing:
         self.observed = (found,)
         return None
 
-    async def _hold(self, facts: Facts, placed: Placed, amount: int, most: int, room: int) -> bool:
-        """Whether there is room, which is held then."""
-        pipeline, customer = self.pipeline, facts.customer.id
-        charge = Charge(key("pace", "customer", customer, placed.cluster), amount, ((_SPAN, room),))
-        held = await pipeline.ledger.reserve(charge)
-        if not isinstance(held, Reservation):
-            return False
-        # Since the cluster was looked at others may have been counted, so that they are on their way no more. Who is on
-        # the way now, and after that who has been reached: so each stands in one of the two, or in both.
-        ((use,),) = await pipeline.ledger.usage(charge)
-        reach = await pipeline.clusters.reach(customer, placed.cluster, self.counted)
-        if use.used <= _room(most, max(0, reach.ten_minutes - amount), placed):
-            self._held = held
-            return True
-        pipeline.ledger.release(held)
-        return False
-
     def ended(self, customer: str, outcome: str, reached: Collection[str]) -> None:
         """What became of it at the next hop; `reached` are keys of those to whom it went."""
-        if self.found is not None and self.found.cluster and outcome in ("accepted", "unknown"):
+        passed = outcome in ("accepted", "unknown")
+        if passed and self.found is not None and self.found.cluster:
             counted = [each for each in self.counted if each in reached]
-            counting = self.pipeline.clusters.reached(customer, self.found.cluster, counted)
-            if counting is not None and self._held is not None:
-                # Not before it is counted: else it would be neither on its way nor there for a moment.
-                held, self._held = self._held, None
-                counting.add_done_callback(lambda _: self.pipeline.ledger.release(held))
-        if self._held is not None and self._settles and outcome in ("accepted", "unknown"):
-            held, self._held = self._held, None
-            self.pipeline.ledger.settle(held)
+            holder = self._paced[2] if self._paced else ""
+            self.pipeline.clusters.reached(customer, self.found.cluster, counted, holder)
+            if len(counted) == len(self.counted):
+                self._paced = None
+        if passed and self._report is not None:
+            self.pipeline.ledger.settle(self._report)
+            self._report = None
         self.release()
 
     def release(self) -> None:
         """Nothing of it is on its way any more. Harmless when repeated."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self.pipeline.ledger.release(held)
+        if self._report is not None:
+            self.pipeline.ledger.release(self._report)
+        if self._paced is not None:
+            self.pipeline.clusters.let_go(*self._paced, self.counted)
+        self._report = self._paced = None
 
 
 def alone(facts: Facts, message: Message) -> Classed:
@@ -232,14 +215,6 @@ def _said(facts: Facts, message: Message) -> Classed | None:
     if (advertised := promotion(message)) is not None:
         return Classed(Class.BULK, f"promotional content: {advertised.evidence}")
     return Classed(Class.TRANSACTIONAL, "stream transactional")
-
-
-def _room(most: int, reached: int, placed: Placed) -> int:
-    """How many may be on their way at once."""
-    if reached == 0 and placed.messages > 1:
-        # The one that founded it may be on its way, and nothing was held for that; or this is that one again.
-        return max(1, most - 1)
-    return most - reached
 
 
 def _own(message: Message, facts: Facts) -> bool:

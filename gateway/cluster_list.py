@@ -21,9 +21,8 @@ class ListedCluster:
     last: datetime | None
     """When its last message came."""
     messages: int | None
-    ten_minutes: int | None
-    """Different recipients that were reached in ten minutes, a day, 30 and 365 days."""
     day: int | None
+    """Different recipients that were reached in a day, 30 and 365 days."""
     month: int | None
     year: int | None
     label: str | None
@@ -45,7 +44,7 @@ def listed(found: Sequence[Cluster], labels: Sequence[ClusterLabel]) -> list[Lis
 
 
 def _row(id: str, found: Cluster | None, said: ClusterLabel | None) -> ListedCluster:
-    ten_minutes, day, month, year = found.reach if found else (None, None, None, None)
+    day, month, year = found.reach if found else (None, None, None)
     label: tuple[str | None, datetime | None, str | None, str | None] = (None, None, None, None)
     if said is not None and said.label is not None:
         label = (said.label, said.since, said.by, said.reason)
@@ -56,7 +55,6 @@ def _row(id: str, found: Cluster | None, said: ClusterLabel | None) -> ListedClu
         datetime.fromtimestamp(found.since, UTC) if found else None,
         datetime.fromtimestamp(found.last, UTC) if found else None,
         found.messages if found else None,
-        ten_minutes,
         day,
         month,
         year,

@@ -27,7 +27,7 @@ from gateway.cluster_list import listed
 from gateway.ledger.clusters import Cluster
 from gateway.usage import LedgerAway, grown
 
-_COLUMNS = ("id", "since", "last", "messages", "ten_minutes", "day", "month", "year", "label", "labelled", "reason")
+_COLUMNS = ("id", "since", "last", "messages", "day", "month", "year", "label", "labelled", "reason")
 _TIMES = ("since", "last", "labelled", "observed")
 
 
@@ -52,10 +52,10 @@ def command() -> None:
 def list_(customer: str, token_file: TextIO | None, settings: Settings, as_json: bool) -> None:
     """List the largest clusters of a customer's mail: messages, recipients by window, label. Nothing of what it says.
 
-    `ten_minutes`, `day`, `month` (30 days) and `year` count different recipients that were reached, within a few per
-    cent. `observed` stands where nobody has said anything, and the cluster was above the observed-bulk numbers. With
-    the ledger in Redis it is asked itself. With memory:// the clusters are in the gateway that runs, which is asked
-    over HTTP.
+    `day`, `month` (30 days) and `year` count different recipients that were reached, within a few per cent.
+    `observed` stands where nobody has said anything, and the cluster was above the observed-bulk numbers. With the
+    ledger in Redis it is asked itself. With memory:// the clusters are in the gateway that runs, which is asked over
+    HTTP.
 
     \b
     Example: postern token create --role auditor | tail -n 1 > auditor.token

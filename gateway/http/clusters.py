@@ -29,8 +29,7 @@ class ClusterShown(BaseModel):
     since: datetime | None = Field(description="When its first message came.")
     last: datetime | None = Field(description="When its last message came.")
     messages: int | None
-    ten_minutes: int | None = Field(description="Different recipients reached in the last ten minutes, about.")
-    day: int | None
+    day: int | None = Field(description="Different recipients reached in the last day, about.")
     month: int | None = Field(description="In 30 days.")
     year: int | None = Field(description="In 365 days.")
     label: Literal["transactional", "confirmation", "bulk", "observed"] | None = Field(

@@ -6,17 +6,19 @@
 -- KEYS: of each operation, what the keys of its customer begin with. ARGV: of each, in MessagePack, {what, now (ms), ...}:
 --   place    whether the features are all, id for a new cluster, recipients; behind it the features, four octets each,
 --            ascending -> {id, since, messages, reach ...}, or {} where the message cannot be known again
---   reached  cluster, recipients -> {}
+--   reached  cluster, recipients, holder or '' -> {}
+--   hold     cluster, holder, recipients, most -> {how many others}
+--   let_go   cluster, holder, recipients -> {}
 --   grown    -> {{id, since, last, messages}, ...}
---   reach    cluster of several messages, recipients -> {reach ...}
+--   reach    cluster of several messages -> {reach ...}
 -- The answers are in MessagePack; in the place of one that failed stands its error.
 --
 -- Held are, in numbers of so many octets: of one message since (6), top (4), how many features (2), these (4 each), then
--- recipients (16) and when they were reached (6); of several since, last (6 each), messages (4), weight (1), top (4), how
+-- recipients (16) and when they were reached (6, 0 while the first is on the way); of several since, last (6 each), messages (4), weight (1), top (4), how
 -- many features (2), these, then how many messages had each (1). Postings are ids with spaces between them.
 local alike, not_unlike, pair, pair_not_unlike, fewest, core, common_after, common_share, noted_from =
   unpack(likeness)
-local INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, TTL = unpack(sizes)
+local INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, PACED, TTL = unpack(sizes)
 local ALL, FIRST = 4294967295, 24
 local SINGLE, GROWN, SINGLE_POSTINGS, GROWN_POSTINGS, COMMON = 1, 2, 3, 4, 5
 local NEWER = { '=single', '=grown', '=single-postings', '=grown-postings', '=common' }
@@ -81,13 +83,16 @@ local function several(raw)
   }
 end
 
--- Recipients that a cluster of one message holds, and when they were reached.
+-- Recipients that a cluster of one message holds, and when they were reached; one that was not is left out.
 local function few_of(raw)
   local _, _, count = struct.unpack('>I6I4I2', raw)
   local recipients, times = {}, {}
   for at = 13 + 4 * count, #raw, 22 do
-    recipients[#recipients + 1] = sub(raw, at, at + 15)
-    times[#times + 1] = struct.unpack('>I6', raw, at + 16)
+    local time = struct.unpack('>I6', raw, at + 16)
+    if time > 0 then
+      recipients[#recipients + 1] = sub(raw, at, at + 15)
+      times[#times + 1] = time
+    end
   end
   return recipients, times
 end
@@ -127,57 +132,78 @@ local function reach_of_new(recipients)
   return figures
 end
 
--- `few` were reached at `times`, beside what is in sketches; `since` is when the cluster was founded.
-local function reach(id, since, recipients, few, times)
-  local figures = {}
-  local asked = #recipients > 0 and #few == 0 and beside(recipients)
+-- `since` is when the cluster was founded.
+local function reach(id, since, recipients)
+  local figures, asked = {}, #recipients > 0 and beside(recipients)
   for at, window in ipairs(windows) do
     local slot, keys = slot_at(now, window), {}
     local oldest = slot - window[2]
     -- Nothing was counted before it was there; a slot earlier by a clock that is behind.
     if since <= now then oldest = max(oldest, slot_at(since, window) - 1) end
     for each = oldest, slot do keys[#keys + 1] = sketch_key(id, window, each) end
-    if asked then
-      keys[#keys + 1] = asked
-    elseif #few > 0 then
-      local some = { unpack(recipients) }
-      for i = 1, #few do
-        if slot_at(times[i], window) >= slot - window[2] then some[#some + 1] = few[i] end
-      end
-      if #some > 0 then keys[#keys + 1] = beside(some) end
-    end
+    if asked then keys[#keys + 1] = asked end
     figures[at] = call('PFCOUNT', unpack(keys))
-    if #few > 0 then call('DEL', base .. '=beside') end
   end
   if asked then call('DEL', asked) end
   return figures
 end
 
-local function reached(id, recipients)
-  local raw, times = get(SINGLE, id), {}
-  for i = 1, #recipients do times[i] = now end
+-- Who is on the way or was reached lately: a recipient, or the two parts of one that is held.
+local function pace_key(id) return base .. '=pace:' .. id end
+
+local function hold(id, holder, recipients, most)
+  local key, mine, others, count = pace_key(id), {}, {}, 0
+  for _, recipient in ipairs(recipients) do mine[recipient] = true end
+  for _, member in ipairs(call('ZRANGEBYSCORE', key, '(' .. now - PACED * 1000, '+inf')) do
+    local recipient = sub(member, 1, 16)
+    if not mine[recipient] and not others[recipient] then
+      others[recipient] = true
+      count = count + 1
+    end
+  end
+  if count + #recipients <= most then
+    call('ZREMRANGEBYSCORE', key, '-inf', now - PACED * 1000)
+    for _, recipient in ipairs(recipients) do call('ZADD', key, now, recipient .. holder) end
+    call('EXPIRE', key, PACED)
+  end
+  return { count }
+end
+
+local function let_go(id, holder, recipients)
+  for _, recipient in ipairs(recipients) do call('ZREM', pace_key(id), recipient .. holder) end
+  return {}
+end
+
+local function reached(id, recipients, holder)
+  local raw, times, key = get(SINGLE, id), {}, pace_key(id)
+  for i, recipient in ipairs(recipients) do
+    times[i] = now
+    if holder ~= '' then
+      call('ZREM', key, recipient .. holder)
+      call('ZADD', key, now, recipient)
+    end
+  end
+  if holder ~= '' then call('EXPIRE', key, PACED) end
   if raw then
+    local few, before = few_of(raw)
     local _, _, count = struct.unpack('>I6I4I2', raw)
-    local ends = 12 + 4 * count
-    if (#raw - ends) / 22 + #recipients <= FEW then
-      local when, more = struct.pack('>I6', now), { raw }
-      for _, recipient in ipairs(recipients) do more[#more + 1] = recipient .. when end
-      put(SINGLE, { id, table.concat(more) })
+    local held = { sub(raw, 1, 12 + 4 * count) }
+    if #few + #recipients <= FEW then
+      for i, recipient in ipairs(few) do held[#held + 1] = recipient .. struct.pack('>I6', before[i]) end
+      for _, recipient in ipairs(recipients) do held[#held + 1] = recipient .. struct.pack('>I6', now) end
+      put(SINGLE, { id, table.concat(held) })
       return {}
     end
-    local few, before = few_of(raw)
     if #few > 0 then sketch(id, few, before) end
-    put(SINGLE, { id, sub(raw, 1, ends) })
+    put(SINGLE, { id, held[1] })
   end
   sketch(id, recipients, times)
   return {}
 end
 
-local function reach_with(id, recipients)
-  local raw = get(SINGLE, id)
-  if raw then return reach(id, single(raw).since, recipients, few_of(raw)) end
-  raw = get(GROWN, id)
-  return reach(id, raw and several(raw).since or 0, recipients, {})
+local function reach_of(id)
+  local raw = get(GROWN, id)
+  return reach(id, raw and several(raw).since or 0, {})
 end
 
 local function grown()
@@ -415,7 +441,14 @@ end
 local function join(found, message)
   local id, held = found.id, found.held
   local few, when = {}, {}
-  if held.messages == 1 then few, when = few_of(held.raw) end
+  if held.messages == 1 then
+    few, when = few_of(held.raw)
+    for at = held.from + 4 * held.count, #held.raw, 22 do
+      local time = max(held.since, (struct.unpack('>I6', held.raw, at + 16)))
+      call('ZADD', pace_key(id), time, sub(held.raw, at, at + 15))
+      call('EXPIRE', pace_key(id), PACED)
+    end
+  end
   held.messages, held.weight, held.last = held.messages + 1, held.weight + 1, max(now, held.last)
   if held.weight <= YOUNG then held.top = max(held.top, message.top) end
   local features, times = merged(held, message)
@@ -451,15 +484,16 @@ local function place(all, id, recipients, octets)
     end
     local names = fields(message, places, 1, #places)
     post(GROWN_POSTINGS, found.id, names, get_all(GROWN_POSTINGS, names))
-    return { found.id, found.held.since, found.held.messages, unpack(reach(found.id, found.held.since, recipients, {})) }
+    return { found.id, found.held.since, found.held.messages, unpack(reach(found.id, found.held.since, recipients)) }
   end
   if found and #found.shared >= noted_from then note(message, found.shared, false) end
-  put(SINGLE, { id, struct.pack('>I6I4I2', now, message.top, count) .. octets })
+  local first = #recipients == 1 and recipients[1] .. struct.pack('>I6', 0) or ''
+  put(SINGLE, { id, struct.pack('>I6I4I2', now, message.top, count) .. octets .. first })
   post(SINGLE_POSTINGS, id, sought.names, sought.singles)
   return { id, now, 1, unpack(reach_of_new(recipients)) }
 end
 
-local kinds = { place = place, reached = reached, grown = grown, reach = reach_with }
+local kinds = { place = place, reached = reached, hold = hold, let_go = let_go, grown = grown, reach = reach_of }
 
 local function done(key, argument)
   local ends, ask = cmsgpack.unpack_one(argument)

@@ -22,9 +22,12 @@ much, does not push out a slow campaign.
 **Reach** is counted with HyperLogLog in slots; the slot of now and as many as a window has before it are looked at, so
 a window counts no less than its length and at most one slot more. A cluster of one message with few recipients holds
 them itself, so that one-to-one mail costs no sketch.
+
+**Pace.** Who is on the way or was reached within PACED is counted exactly, person by person, for mail that is `held`:
+a message that is tried again, by whatever process, counts no one twice, and what a process that died had held is over
+after PACED at the latest. Who founded a cluster by a message to one counts from then on; nobody asked for room for it.
 """
 
-import asyncio
 from collections.abc import Sequence
 from hashlib import blake2b
 from secrets import token_hex
@@ -42,7 +45,7 @@ class Window(NamedTuple):
     slots: int
 
 
-WINDOWS = (Window(600, 5), Window(DAY, 6), Window(30 * DAY, 6), Window(365 * DAY, 12))
+WINDOWS = (Window(DAY, 6), Window(30 * DAY, 6), Window(365 * DAY, 12))
 """Those of `Reach`, in its order."""
 
 
@@ -99,6 +102,8 @@ FEW = 20
 """Recipients that a cluster of one message holds itself."""
 LISTED = 200
 """Clusters in a list."""
+PACED = 600
+"""Seconds for which a recipient counts for the pace of a new cluster."""
 TTL = 400 * DAY
 """Seconds after which a customer who sends nothing is forgotten."""
 
@@ -106,7 +111,6 @@ TTL = 400 * DAY
 class Reach(NamedTuple):
     """Different recipients of a cluster, by window: about 1 % more or less from some hundreds on, exact below ten."""
 
-    ten_minutes: int
     day: int
     month: int
     """30 days."""
@@ -127,7 +131,7 @@ class Placed(NamedTuple):
     """What was accepted in it, and the recipients that were asked about."""
 
 
-NOWHERE = Placed("", 0.0, 0, Reach(0, 0, 0, 0))
+NOWHERE = Placed("", 0.0, 0, Reach(0, 0, 0))
 
 
 class Cluster(NamedTuple):
@@ -154,13 +158,20 @@ class Clusters(Protocol):
         """
         ...
 
-    async def reach(self, customer: str, cluster: str, recipients: Sequence[str] = ()) -> Reach:
-        """What a cluster's reach would be if these were reached; nothing is placed."""
+    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int:
+        """Count these as on their way, where with them no more than `most` are or were reached within PACED.
+
+        How many others are and were; there was room where these and they are no more than `most`. `holder` is an id of
+        the message's own (from `new_id`). What is held counts until it is `reached` or `let_go`, PACED at most.
+        """
         ...
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> "asyncio.Future[bytes | None] | None":
-        """Count recipients that the next hop has accepted; nobody needs to wait. The future, where there is one, is
-        done when they are counted.
+    def let_go(self, customer: str, cluster: str, holder: str, recipients: Sequence[str]) -> None:
+        """They were not reached; nobody needs to wait."""
+        ...
+
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str], holder: str = "") -> None:
+        """Count recipients that the next hop has accepted; nobody needs to wait. Under a `holder` they were held.
 
         The caller leaves out those in the customer's own domains, reports and auto-replies. A recipient is named by any
         text that is the same each time, such as its address key; it is not kept.

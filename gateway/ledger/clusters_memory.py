@@ -1,5 +1,6 @@
 """The clusters of one process, in its memory. `clusters.lua` does the same."""
 
+from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from gateway.ledger.clusters import (
     LIKENESS,
     LISTED,
     NOWHERE,
+    PACED,
     POSTED,
     WEIGHT,
     WINDOWS,
@@ -30,6 +32,10 @@ from gateway.ledger.sketch import Sketch, count
 
 MAX_CUSTOMERS = 200
 """Beyond them the one that sent nothing for longest is forgotten."""
+MOST = 20_000
+"""Clusters of one message of all customers, about 4 KB each; beyond them the same is done."""
+_LOOKED_EACH = 250
+"""Clusters that are founded before these are counted again."""
 _ALL = 2**32 - 1
 
 
@@ -43,10 +49,15 @@ class _Held:
     weight: int
     top: int
     """Features up to this one are held, if all are held that there were."""
-    features: dict[int, int]
-    """Feature -> how many of the `weight` last messages had it."""
+    features: "dict[int, int] | array[int]"
+    """Feature -> how many of the `weight` last messages had it; of one message its features, in a tenth of the room."""
     few: list[tuple[str, int]] = field(default_factory=list)
-    """Recipients and when they were reached, while there is one message and few of them."""
+    """Recipients and when they were reached, while there is one message and few of them; 0 while it is on the way."""
+
+    @property
+    def times(self) -> dict[int, int]:
+        """The features as of several messages."""
+        return self.features if isinstance(self.features, dict) else dict.fromkeys(self.features, 1)
 
 
 @dataclass(slots=True)
@@ -70,6 +81,8 @@ class _Customer:
         """Feature -> times it was noted, times it alone would have made a message join."""
         self.slots = Generations[tuple[str, int, int], Sketch](8 * bounds.grown * len(WINDOWS))
         """(Cluster, window, slot) -> recipients."""
+        self.paced = Generations[str, dict[tuple[str, str], int]](8 * bounds.grown)
+        """Cluster -> recipient, and who holds it or "" for one that was reached -> when."""
 
 
 class MemoryClusters:
@@ -79,6 +92,7 @@ class MemoryClusters:
         """`clock` gives seconds since 1970."""
         self._clock, self._likeness, self._bounds = clock, likeness, bounds
         self._customers: OrderedDict[str, _Customer] = OrderedDict()
+        self._founded = 0
 
     async def place(
         self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str
@@ -88,12 +102,14 @@ class MemoryClusters:
 
     def put(self, customer: str, fingerprint: Fingerprint, recipients: Sequence[str] = (), *, fresh: str) -> Placed:
         """As `place`."""
-        index, now = self._customer(customer), self._now()
+        index, now, asked = self._customer(customer), self._now(), reduced(recipients)
         placed = self._settle(index, fingerprint, fresh, now)
         if placed is None:
             return NOWHERE
         id, held = placed
-        return Placed(id, held.since / 1000, held.messages, self._reach(index, id, held, reduced(recipients), now))
+        if held.messages == 1 and len(asked) == 1:
+            held.few = [(asked[0], 0)]
+        return Placed(id, held.since / 1000, held.messages, _reach(index, id, asked, now))
 
     def follow(self, customer: str, fingerprint: Fingerprint, placed: Placed) -> None:
         """Learn where others have placed a message: a cluster that is founded here for it has that one's id and age."""
@@ -127,31 +143,53 @@ class MemoryClusters:
             if found and len(found.shared) >= likeness.noted_from:
                 _note(index, found.shared, alone=False)
             id, top = fresh, _ALL if fingerprint.all else features[-1]
-            held = _Held(now, now, 1, 1, top, dict.fromkeys(features, 1))
+            held = _Held(now, now, 1, 1, top, array("I", features))
             index.single.put(id, held)
+            self._found()
             _post(index.single_postings, id, counted[:INDEXED])
         return id, held
 
-    async def reach(self, customer: str, cluster: str, recipients: Sequence[str] = ()) -> Reach:
-        """With these."""
-        index = self._customers.get(customer)
-        held = index and (index.single.get(cluster) or index.grown.get(cluster))
-        if not index or not held:
-            return Reach(*[len(recipients)] * len(WINDOWS))
-        return self._reach(index, cluster, held, reduced(recipients), self._now())
+    def reach(self, customer: str, cluster: str) -> Reach:
+        """What was accepted in a cluster of several messages."""
+        return _reach(self._customer(customer), cluster, [], self._now())
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> None:
+    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int:
+        """Count them, where there is room."""
+        return self.put_on_hold(customer, cluster, holder, recipients, most)
+
+    def put_on_hold(
+        self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int, processes: int = 1
+    ) -> int:
+        """As `hold`, where so many processes are taken to have done as this one did."""
+        index, now, mine = self._customer(customer), self._now(), reduced(recipients)
+        paced = _paced(index, cluster, now)
+        others = processes * len({recipient for recipient, _ in paced}.difference(mine))
+        if others + len(mine) <= most:
+            index.paced.put(cluster, paced | {(each, holder): now for each in mine})
+        return others
+
+    def let_go(self, customer: str, cluster: str, holder: str, recipients: Sequence[str]) -> None:
+        """They were not reached."""
+        index = self._customer(customer)
+        gone = {(each, holder) for each in reduced(recipients)}
+        paced = _paced(index, cluster, self._now())
+        index.paced.put(cluster, {each: when for each, when in paced.items() if each not in gone})
+
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str], holder: str = "") -> None:
         """Count them."""
         if not cluster or not recipients:
             return
         index, now = self._customer(customer), self._now()
         held = index.single.get(cluster)
         more = [(each, now) for each in reduced(recipients)]
+        if holder:
+            self.let_go(customer, cluster, holder, recipients)
+            index.paced.put(cluster, _paced(index, cluster, now) | {(each, ""): now for each, _ in more})
         if held is not None:
-            if len(held.few) + len(more) <= FEW:
-                held.few += more
+            more += [(each, when) for each, when in held.few if when]
+            if len(more) <= FEW:
+                held.few = more
                 return
-            more += held.few
             held.few = []
         _sketch(index, cluster, more)
 
@@ -163,7 +201,7 @@ class MemoryClusters:
         largest = sorted(index.grown.items(), key=lambda item: (-item[1].messages, item[0]))[:LISTED]
         now = self._now()
         return [
-            Cluster(id, held.since / 1000, held.last / 1000, held.messages, self._reach(index, id, held, [], now))
+            Cluster(id, held.since / 1000, held.last / 1000, held.messages, _reach(index, id, [], now))
             for id, held in largest
         ]
 
@@ -181,6 +219,15 @@ class MemoryClusters:
                 self._customers.popitem(last=False)
         self._customers.move_to_end(customer)
         return index
+
+    def _found(self) -> None:
+        """One more is held: see that they are not too many."""
+        self._founded += 1
+        if self._founded % _LOOKED_EACH == 0:
+            held = sum(len(each.single) for each in self._customers.values())
+            while held > MOST and len(self._customers) > 1:
+                _, gone = self._customers.popitem(last=False)
+                held -= len(gone.single)
 
     def _is_common(self, index: _Customer, feature: int) -> bool:
         noted, alone = index.common.get(feature) or (0, 0)
@@ -204,15 +251,15 @@ class MemoryClusters:
     def _compare(
         self, index: _Customer, id: str, held: _Held, fingerprint: Fingerprint, counted: Sequence[int]
     ) -> _Found:
-        likeness = self._likeness
+        likeness, features = self._likeness, held.times
         top = min(held.top, _ALL if fingerprint.all else fingerprint.features[-1])
         least = likeness.core * held.weight
-        shared = [each for each in fingerprint.features if held.features.get(each, 0) >= least]
+        shared = [each for each in fingerprint.features if features.get(each, 0) >= least]
         mine = [each for each in counted if each <= top]
-        both = sum(1 for each in mine if held.features.get(each, 0) >= least)
+        both = sum(1 for each in mine if features.get(each, 0) >= least)
         # Common text that both hold counts for neither.
         common = sum(1 for each in shared if each <= top) - both
-        core = sum(1 for feature, times in held.features.items() if times >= least and feature <= top)
+        core = sum(1 for feature, times in features.items() if times >= least and feature <= top)
         theirs = core - common
         alone = held.messages == 1
         alike, not_unlike = (
@@ -229,28 +276,36 @@ class MemoryClusters:
         held.last = max(now, held.last)
         if held.weight <= YOUNG:
             held.top = max(held.top, _ALL if fingerprint.all else fingerprint.features[-1])
+        features = held.times
         for feature in fingerprint.features:
-            held.features[feature] = held.features.get(feature, 0) + 1
+            features[feature] = features.get(feature, 0) + 1
         if held.weight >= WEIGHT:
             held.weight //= 2
-            held.features = {feature: times // 2 for feature, times in held.features.items() if times >= 2}
-        if len(held.features) > HELD:
-            kept = sorted(held.features.items(), key=lambda item: (-item[1], item[0]))[:HELD]
-            held.features = dict(kept)
+            features = {feature: times // 2 for feature, times in features.items() if times >= 2}
+        if len(features) > HELD:
+            features = dict(sorted(features.items(), key=lambda item: (-item[1], item[0]))[:HELD])
+        held.features = features
         if held.few:
-            _sketch(index, found.id, held.few)
+            paced = _paced(index, found.id, now)
+            index.paced.put(found.id, paced | {(each, ""): max(when, held.since) for each, when in held.few})
+            _sketch(index, found.id, [(each, when) for each, when in held.few if when])
             held.few = []
         index.single.drop(found.id)
         index.grown.put(found.id, held)
 
-    def _reach(self, index: _Customer, id: str, held: _Held, recipients: list[str], now: int) -> Reach:
-        figures = []
-        for at, window in enumerate(WINDOWS):
-            slot = _slot(now, at)
-            few = [each for each, when in held.few if _slot(when, at) >= slot - window.slots]
-            sketches = (index.slots.get((id, at, slot - back)) for back in range(window.slots + 1))
-            figures.append(count((each for each in sketches if each), *few, *recipients))
-        return Reach(*figures)
+
+def _reach(index: _Customer, id: str, recipients: list[str], now: int) -> Reach:
+    figures = []
+    for at, window in enumerate(WINDOWS):
+        slot = _slot(now, at)
+        sketches = (index.slots.get((id, at, slot - back)) for back in range(window.slots + 1))
+        figures.append(count((each for each in sketches if each), *recipients))
+    return Reach(*figures)
+
+
+def _paced(index: _Customer, id: str, now: int) -> dict[tuple[str, str], int]:
+    """Who is on the way or was reached lately."""
+    return {each: when for each, when in (index.paced.get(id) or {}).items() if when > now - PACED * 1000}
 
 
 def _rank(found: _Found) -> tuple[bool, int, float, int]:

@@ -24,6 +24,7 @@ from gateway.ledger.clusters import (
     LIKENESS,
     LISTED,
     NOWHERE,
+    PACED,
     POSTED,
     TTL,
     WEIGHT,
@@ -43,7 +44,7 @@ from gateway.ledger.server import Script
 
 _MOST = 2000
 """Tellings under way; beyond that this process counts for itself."""
-_SIZES = (INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, TTL)
+_SIZES = (INDEXED, POSTED, COMPARED, HELD, WEIGHT, YOUNG, FEW, PACED, TTL)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
 
@@ -78,7 +79,7 @@ class RedisClusters:
         answer = await self._ask(customer, "place", fingerprint.all, fresh, reduced(recipients), features=features)
         if answer is None:
             placed = self._alone.put(customer, fingerprint, recipients, fresh=fresh)
-            return placed._replace(reach=await self._of_all(customer, placed.cluster, placed.reach))
+            return placed._replace(reach=self._of_all(customer, placed.cluster, placed.reach))
         if not answer:
             return NOWHERE
         id, since, messages, *reach = answer
@@ -87,37 +88,42 @@ class RedisClusters:
             self._alone.follow(customer, fingerprint, placed)
         return placed
 
-    async def reach(self, customer: str, cluster: str, recipients: Sequence[str] = ()) -> Reach:
-        """With these; within 2 * TIMEOUT of the ledger's."""
-        answer = await self._ask(customer, "reach", cluster, reduced(recipients))
+    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int:
+        """Count them, where there is room; within 2 * TIMEOUT of the ledger's."""
+        answer = await self._ask(customer, "hold", cluster, holder, reduced(recipients), most)
         if answer is None:
-            return await self._of_all(customer, cluster, await self._alone.reach(customer, cluster, recipients))
-        return Reach(*answer)
+            return self._alone.put_on_hold(customer, cluster, holder, recipients, most, self._processes)
+        return int(answer[0])
 
-    def reached(self, customer: str, cluster: str, recipients: Sequence[str]) -> asyncio.Future[bytes | None] | None:
+    def let_go(self, customer: str, cluster: str, holder: str, recipients: Sequence[str]) -> None:
+        """They were not reached."""
+        if self._alone.knows(customer, cluster):
+            self._alone.let_go(customer, cluster, holder, recipients)
+        if len(self._telling) < _MOST:
+            self._tell(self._run(customer, "let_go", cluster, holder, reduced(recipients)))
+
+    def reached(self, customer: str, cluster: str, recipients: Sequence[str], holder: str = "") -> None:
         """Count them; where Redis is away, here."""
         if not cluster or not recipients:
-            return None
+            return
         crowded = len(self._telling) >= _MOST
         if crowded or self._alone.knows(customer, cluster):
-            self._alone.reached(customer, cluster, recipients)
-        if crowded:
-            return None
-        telling = self._run(customer, "reached", cluster, reduced(recipients))
-        self._telling.add(telling)
-        telling.add_done_callback(partial(self._told, customer, cluster, recipients))
-        return telling
+            self._alone.reached(customer, cluster, recipients, holder)
+        if not crowded:
+            telling = self._run(customer, "reached", cluster, reduced(recipients), holder)
+            telling.add_done_callback(partial(self._told, customer, cluster, recipients, holder))
+            self._tell(telling)
 
     async def grown(self, customer: str) -> list[Cluster]:
         """The largest clusters of several messages."""
         answer = await self._ask(customer, "grown")
         if answer is None:
             grown = await self._alone.grown(customer)
-            return [each._replace(reach=await self._of_all(customer, each.id, each.reach)) for each in grown]
+            return [each._replace(reach=self._of_all(customer, each.id, each.reach)) for each in grown]
         largest = sorted(answer, key=lambda row: (-row[3], row[0]))[:LISTED]
-        reaches = await asyncio.gather(*(self._ask(customer, "reach", row[0], []) for row in largest))
+        reaches = await asyncio.gather(*(self._ask(customer, "reach", row[0]) for row in largest))
         return [
-            Cluster(id, since / 1000, last / 1000, messages, Reach(*(reach or (0, 0, 0, 0))))
+            Cluster(id, since / 1000, last / 1000, messages, Reach(*(reach or (0, 0, 0))))
             for (id, since, last, messages), reach in zip(largest, reaches, strict=True)
         ]
 
@@ -126,13 +132,21 @@ class RedisClusters:
         while self._telling:
             await asyncio.wait(self._telling)
 
+    def _tell(self, telling: asyncio.Future[bytes | None]) -> None:
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
     def _told(
-        self, customer: str, cluster: str, recipients: Sequence[str], telling: asyncio.Future[bytes | None]
+        self,
+        customer: str,
+        cluster: str,
+        recipients: Sequence[str],
+        holder: str,
+        telling: asyncio.Future[bytes | None],
     ) -> None:
-        self._telling.discard(telling)
         unheard = telling.cancelled() or telling.result() is None
         if unheard and not self._alone.knows(customer, cluster):
-            self._alone.reached(customer, cluster, recipients)
+            self._alone.reached(customer, cluster, recipients, holder)
 
     async def _ask(self, customer: str, what: str, *more: object, features: bytes = b"") -> list[Any] | None:
         """The script's answer; None where Redis gives none."""
@@ -143,10 +157,10 @@ class RedisClusters:
         now = round(self._clock() * 1000)
         return self._ledger.run(self._script, _key(customer), _encode((what, now, *more)) + features)
 
-    async def _of_all(self, customer: str, cluster: str, reach: Reach) -> Reach:
+    def _of_all(self, customer: str, cluster: str, reach: Reach) -> Reach:
         """What it comes to if all processes have reached as many as this one. Those who are asked about are reached by
         none yet, and asked about here alone: a letter to ten is no campaign of ten times the processes."""
-        reached = await self._alone.reach(customer, cluster)
+        reached = self._alone.reach(customer, cluster)
         return Reach(*(each + own * (self._processes - 1) for each, own in zip(reach, reached, strict=True)))
 
 

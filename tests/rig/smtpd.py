@@ -40,6 +40,14 @@ class Later:
 
 
 @dataclass(frozen=True)
+class Once:
+    """Do something once this is set."""
+
+    told: asyncio.Event
+    act: "Act" = None
+
+
+@dataclass(frozen=True)
 class Raw:
     """Send these octets as they are."""
 
@@ -53,7 +61,7 @@ class Stall:
 CUT = Close()
 STALL = Stall()
 
-Act = str | Close | Later | Raw | Stall | None
+Act = str | Close | Later | Once | Raw | Stall | None
 Step = Act | Callable[["Session", str], Act]
 Script = Mapping[str, Step | Sequence[Step]]
 
@@ -274,6 +282,9 @@ class Talk:
     async def _do(self, act: Act, good: str) -> str:
         if isinstance(act, Later):
             await asyncio.sleep(act.seconds)
+            return await self._do(act.act, good)
+        if isinstance(act, Once):
+            await act.told.wait()
             return await self._do(act.act, good)
         if isinstance(act, Stall):
             await asyncio.Event().wait()

@@ -7,7 +7,7 @@ from gateway.ledger.clusters import WINDOWS, Likeness, Reach, reduced
 
 
 def test_windows_are_those_of_the_policy() -> None:
-    assert [window.length for window in WINDOWS] == [600, 86_400, 30 * 86_400, 365 * 86_400]
+    assert [window.length for window in WINDOWS] == [86_400, 30 * 86_400, 365 * 86_400]
     assert len(WINDOWS) == len(Reach._fields)
 
 

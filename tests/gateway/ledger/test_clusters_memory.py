@@ -1,5 +1,7 @@
 """gateway/ledger/clusters_memory.py; what both forms do is in tests/test_contracts_clusters.py."""
 
+import pytest
+
 from filters.fingerprint import Fingerprint
 from gateway.ledger.clusters import FEW, HELD, Bounds
 from gateway.ledger.clusters_memory import MAX_CUSTOMERS, MemoryClusters
@@ -37,6 +39,19 @@ def test_the_customer_who_sent_nothing_for_longest_is_forgotten() -> None:
     assert put(clusters, "c1", ADVERT, "x") == "x"
 
 
+def test_all_customers_together_hold_a_bounded_number_of_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ledger.clusters_memory.MOST", 600)
+    clusters = MemoryClusters(lambda: 1e9)
+    for number in range(3000):
+        customer = f"c{number % 3 if number < 1500 else 3}"
+        put(clusters, customer, tuple(range(100 * number, 100 * number + 30)), f"{number}")
+        assert (
+            sum(len(each.single) for each in clusters._customers.values()) <= 600 + 250 or len(clusters._customers) == 1
+        )
+    assert list(clusters._customers) == ["c3"]
+    assert put(clusters, "c3", tuple(range(299_900, 299_930)), "x") == "2999"
+
+
 def test_one_to_one_mail_makes_no_sketches() -> None:
     clusters = MemoryClusters(lambda: 1e9, bounds=Bounds(single=10))
     for number in range(100):
@@ -45,4 +60,4 @@ def test_one_to_one_mail_makes_no_sketches() -> None:
     index = clusters._customers["acme"]
     assert len(index.slots) == 0 and len(index.single) <= 20
     clusters.reached("acme", "99", ["one more"])
-    assert len(index.slots) == 4
+    assert len(index.slots) == 3
