@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.rig.browser import PHONE, chromium, phone
+from tests.rig.browser import PHONE, chromium, phone, press
 from tests.rig.postern import ACME, Postern
 from tests.rig.processes import free_port, wait_until
 from tests.rig.sink import Sink
@@ -179,7 +179,7 @@ def test_no_page_has_a_fault_that_axe_can_find(site: Site, browser: Browser, loc
         page.goto(url)
         assert page.locator("html").get_attribute("lang") == locale[:2]
         check("ask")
-        page.locator("button").click()
+        press(page, page.locator("button"))
         check("confirmed")
         page.goto(url)
         check("already")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from consent.address import Address
 from consent.keys import Secrets
 from consent.unsubscribe import Token, Tokens
-from tests.rig.browser import PHONE, chromium, phone
+from tests.rig.browser import PHONE, chromium, phone, press
 from tests.rig.postern import ACME, Postern
 from tests.rig.processes import free_port
 from tests.rig.unsubscribing import CONSENT, REFERENCE
@@ -163,11 +163,11 @@ def test_no_page_has_a_fault_that_axe_can_find(site: Site, browser: Browser, loc
         page.goto(url)
         assert page.locator("html").get_attribute("lang") == locale[:2]
         check("ask")
-        page.locator("button").first.click()
+        press(page, page.locator("button").first)
         check("left")
-        page.locator("button").last.click()
+        press(page, page.locator("button").last)
         check("left-all")
-        page.locator("button").first.click()
+        press(page, page.locator("button").first)
         check("undone")
         page.goto(f"{site.public}/u/nothing")
         check("gone")

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 PHONE = {"width": 360, "height": 640}
 """CSS pixels."""
@@ -38,3 +38,9 @@ def phone(browser: Browser, *, scripts: bool = True, locale: str = "en-GB", dark
         yield context.new_page()
     finally:
         context.close()
+
+
+def press(page: Page, button: Locator) -> None:
+    """Press it, and return when the page that answers is there: a click alone returns while the old one may still be."""
+    with page.expect_event("load"):
+        button.click()
