@@ -150,7 +150,7 @@ class Classing:
         clusters, customer, holder = self.pipeline.clusters, facts.customer.id, new_id()
         most, amount = allowance(start, facts.now.timestamp() - placed.since), len(self.counted)
         others = await clusters.hold(customer, placed.cluster, holder, self.counted, most)
-        if others + amount <= most:
+        if others is None:
             self._paced = customer, placed.cluster, holder
             return None
         evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {others} reached, {amount} more asked"

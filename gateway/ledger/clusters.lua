@@ -7,7 +7,7 @@
 --   place    whether the features are all, id for a new cluster, recipients; behind it the features, four octets each,
 --            ascending -> {id, since, messages, reach ...}, or {} where the message cannot be known again
 --   reached  cluster, recipients, holder or '' -> {}
---   hold     cluster, holder, recipients, most -> {how many others}
+--   hold     cluster, holder, recipients, most -> {}, or {how many others} where there is no room
 --   let_go   cluster, holder, recipients -> {}
 --   grown    -> {{id, since, last, messages}, ...}
 --   reach    cluster of several messages -> {reach ...}
@@ -152,21 +152,23 @@ end
 local function pace_key(id) return base .. '=pace:' .. id end
 
 local function hold(id, holder, recipients, most)
-  local key, mine, others, count = pace_key(id), {}, {}, 0
-  for _, recipient in ipairs(recipients) do mine[recipient] = true end
-  for _, member in ipairs(call('ZRANGEBYSCORE', key, '(' .. now - PACED * 1000, '+inf')) do
-    local recipient = sub(member, 1, 16)
-    if not mine[recipient] and not others[recipient] then
-      others[recipient] = true
-      count = count + 1
+  local key = pace_key(id)
+  call('ZREMRANGEBYSCORE', key, '-inf', now - PACED * 1000)
+  if call('ZCARD', key) + #recipients > most then -- unless some are among these, or there twice
+    local counted, count = {}, 0
+    for _, recipient in ipairs(recipients) do counted[recipient] = true end
+    for _, member in ipairs(call('ZRANGE', key, 0, -1)) do
+      local recipient = sub(member, 1, 16)
+      if not counted[recipient] then
+        counted[recipient] = true
+        count = count + 1
+      end
     end
+    if count + #recipients > most then return { count } end
   end
-  if count + #recipients <= most then
-    call('ZREMRANGEBYSCORE', key, '-inf', now - PACED * 1000)
-    for _, recipient in ipairs(recipients) do call('ZADD', key, now, recipient .. holder) end
-    call('EXPIRE', key, PACED)
-  end
-  return { count }
+  for _, recipient in ipairs(recipients) do call('ZADD', key, now, recipient .. holder) end
+  call('EXPIRE', key, PACED)
+  return {}
 end
 
 local function let_go(id, holder, recipients)

@@ -158,11 +158,11 @@ class Clusters(Protocol):
         """
         ...
 
-    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int:
+    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int | None:
         """Count these as on their way, where with them no more than `most` are or were reached within PACED.
 
-        How many others are and were; there was room where these and they are no more than `most`. `holder` is an id of
-        the message's own (from `new_id`). What is held counts until it is `reached` or `let_go`, PACED at most.
+        None when that is done; where there is no room, how many others are and were. `holder` is an id of the message's
+        own (from `new_id`). What is held counts until it is `reached` or `let_go`, PACED at most.
         """
         ...
 

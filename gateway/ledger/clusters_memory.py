@@ -81,8 +81,8 @@ class _Customer:
         """Feature -> times it was noted, times it alone would have made a message join."""
         self.slots = Generations[tuple[str, int, int], Sketch](8 * bounds.grown * len(WINDOWS))
         """(Cluster, window, slot) -> recipients."""
-        self.paced = Generations[str, dict[tuple[str, str], int]](8 * bounds.grown)
-        """Cluster -> recipient, and who holds it or "" for one that was reached -> when."""
+        self.paced = Generations[str, OrderedDict[tuple[str, str], int]](8 * bounds.grown)
+        """Cluster -> recipient, and who holds it or "" for one that was reached -> when, in the order of that."""
 
 
 class MemoryClusters:
@@ -153,27 +153,29 @@ class MemoryClusters:
         """What was accepted in a cluster of several messages."""
         return _reach(self._customer(customer), cluster, [], self._now())
 
-    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int:
+    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int | None:
         """Count them, where there is room."""
         return self.put_on_hold(customer, cluster, holder, recipients, most)
 
     def put_on_hold(
         self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int, processes: int = 1
-    ) -> int:
+    ) -> int | None:
         """As `hold`, where so many processes are taken to have done as this one did."""
         index, now, mine = self._customer(customer), self._now(), reduced(recipients)
         paced = _paced(index, cluster, now)
-        others = processes * len({recipient for recipient, _ in paced}.difference(mine))
-        if others + len(mine) <= most:
-            index.paced.put(cluster, paced | {(each, holder): now for each in mine})
-        return others
+        if processes * len(paced) + len(mine) > most:  # unless some are among these, or there twice
+            others = processes * len({recipient for recipient, _ in paced}.difference(mine))
+            if others + len(mine) > most:
+                return others
+        paced.update(((each, holder), now) for each in mine)
+        return None
 
     def let_go(self, customer: str, cluster: str, holder: str, recipients: Sequence[str]) -> None:
         """They were not reached."""
         index = self._customer(customer)
-        gone = {(each, holder) for each in reduced(recipients)}
         paced = _paced(index, cluster, self._now())
-        index.paced.put(cluster, {each: when for each, when in paced.items() if each not in gone})
+        for each in reduced(recipients):
+            paced.pop((each, holder), None)
 
     def reached(self, customer: str, cluster: str, recipients: Sequence[str], holder: str = "") -> None:
         """Count them."""
@@ -184,7 +186,10 @@ class MemoryClusters:
         more = [(each, now) for each in reduced(recipients)]
         if holder:
             self.let_go(customer, cluster, holder, recipients)
-            index.paced.put(cluster, _paced(index, cluster, now) | {(each, ""): now for each, _ in more})
+            paced = _paced(index, cluster, now)
+            for each, _ in more:
+                paced.pop((each, ""), None)
+                paced[each, ""] = now
         if held is not None:
             more += [(each, when) for each, when in held.few if when]
             if len(more) <= FEW:
@@ -286,8 +291,7 @@ class MemoryClusters:
             features = dict(sorted(features.items(), key=lambda item: (-item[1], item[0]))[:HELD])
         held.features = features
         if held.few:
-            paced = _paced(index, found.id, now)
-            index.paced.put(found.id, paced | {(each, ""): max(when, held.since) for each, when in held.few})
+            _paced(index, found.id, now).update(((each, ""), max(when, held.since)) for each, when in held.few)
             _sketch(index, found.id, [(each, when) for each, when in held.few if when])
             held.few = []
         index.single.drop(found.id)
@@ -303,9 +307,13 @@ def _reach(index: _Customer, id: str, recipients: list[str], now: int) -> Reach:
     return Reach(*figures)
 
 
-def _paced(index: _Customer, id: str, now: int) -> dict[tuple[str, str], int]:
+def _paced(index: _Customer, id: str, now: int) -> OrderedDict[tuple[str, str], int]:
     """Who is on the way or was reached lately."""
-    return {each: when for each, when in (index.paced.get(id) or {}).items() if when > now - PACED * 1000}
+    paced = index.paced.get(id) or OrderedDict()
+    while paced and next(iter(paced.values())) <= now - PACED * 1000:
+        paced.popitem(last=False)
+    index.paced.put(id, paced)
+    return paced
 
 
 def _rank(found: _Found) -> tuple[bool, int, float, int]:

@@ -88,12 +88,12 @@ class RedisClusters:
             self._alone.follow(customer, fingerprint, placed)
         return placed
 
-    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int:
+    async def hold(self, customer: str, cluster: str, holder: str, recipients: Sequence[str], most: int) -> int | None:
         """Count them, where there is room; within 2 * TIMEOUT of the ledger's."""
         answer = await self._ask(customer, "hold", cluster, holder, reduced(recipients), most)
         if answer is None:
             return self._alone.put_on_hold(customer, cluster, holder, recipients, most, self._processes)
-        return int(answer[0])
+        return answer[0] if answer else None
 
     def let_go(self, customer: str, cluster: str, holder: str, recipients: Sequence[str]) -> None:
         """They were not reached."""

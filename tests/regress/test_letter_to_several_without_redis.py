@@ -22,10 +22,10 @@ async def test_who_is_asked_about_is_not_reached_by_other_processes(processes: i
         server.kill()
         placed = await here.place("acme", LETTER, SEVEN, fresh="a")
         assert placed.reach == Reach(7, 7, 7)
-        assert await here.hold("acme", "a", "1", SEVEN, 20) == 0
+        assert await here.hold("acme", "a", "1", SEVEN, 20) is None
         # What was reached counts as reached by all, as before, and the letter's second attempt as no more.
         here.reached("acme", "a", SEVEN[:3])
         await here.close()
-        assert await here.hold("acme", "a", "2", SEVEN, 20) == 0
+        assert await here.hold("acme", "a", "2", SEVEN, 20) is None
         assert (await here.place("acme", LETTER, SEVEN[3:], fresh="b")).reach.day == 3 * processes + 4
         await world.close()
