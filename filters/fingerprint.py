@@ -35,6 +35,8 @@ _PLACES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 """By which a word counts as the first, second or third of a feature."""
 _WORDS = 16_384
 """Words whose hashes are kept: most mail is written in those that other mail is written in."""
+_LONGEST_WORD = 64
+"""Letters of a word that is kept: else what is kept could be made as large as all mail."""
 _FEW = 96
 """Different features, or fewer, among which the smallest are looked for, of those of a long text."""
 LOOKED_AT = 64 * 1024
@@ -226,9 +228,10 @@ class _Hashes(dict[str, bytes]):
         number = int.from_bytes(digest)
         first, second, third = (number * place & _MASK for place in _PLACES)
         packed = b"".join(each.to_bytes(8, "little") for each in (first + self._salt & _MASK, second, third))
-        if len(self) >= _WORDS:
-            self.clear()
-        self[word] = packed
+        if len(word) <= _LONGEST_WORD:
+            if len(self) >= _WORDS:
+                self.clear()
+            self[word] = packed
         return packed
 
 

@@ -40,10 +40,13 @@ class Look(NamedTuple):
     """The script of its first label that is written in one script, looks Latin, and stands under a Latin ending."""
 
 
-@lru_cache(maxsize=8192)
 def look(domain: str) -> Look:
     """What a domain, in A-labels or in its own script, looks like."""
-    domain = domain[:LONGEST]
+    return _look(domain[:LONGEST])
+
+
+@lru_cache(maxsize=8192)
+def _look(domain: str) -> Look:
     exact = near = domain.lower()
     if "xn--" not in exact and exact.isascii():
         exact = skeleton(exact).lower()

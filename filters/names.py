@@ -24,8 +24,8 @@ def _shapes(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def words(text: str) -> tuple[str, ...]:
-    """The words of a name, each as what it looks like."""
-    return tuple(_shapes(text[:LONGEST]))
+    """The words of a name of LONGEST characters at most, each as what it looks like."""
+    return tuple(_shapes(text))
 
 
 _SAID_WITH_BRANDS = frozenset(
@@ -57,7 +57,7 @@ def _joined(text: str) -> str:
 
 def holds_none(name: str, brands: tuple[str, ...]) -> bool:
     """Whether none of the brands can be in a name. Asked first, for speed: so it is with nearly all."""
-    return _any_of(brands).search(_joined(name)) is None
+    return _any_of(brands).search(_joined(name[:LONGEST])) is None
 
 
 @lru_cache(maxsize=64)
@@ -67,6 +67,7 @@ def _any_of(brands: tuple[str, ...]) -> re.Pattern[str]:
 
 def is_brand(name: str, brand: str) -> bool:
     """Whether a name is a brand's and nothing else: "PayPal", "PayPal Security Team", "Pay-Pal"."""
+    name = name[:LONGEST]
     wanted, joined = _joined(brand), _joined(name)
     if not wanted or wanted not in joined:
         return False
@@ -81,12 +82,13 @@ def _own(word: str, brand: str) -> bool:
 
 def names_brand(name: str, brand: str) -> bool:
     """Whether a brand stands in a name, word by word, among others."""
+    name = name[:LONGEST]
     return _joined(brand) in _joined(name) and _within(words(brand), words(name))
 
 
 def is_person(name: str, person: str) -> bool:
     """Whether a name is a person's: in any order, with titles, without middle initials."""
-    return _core(name) == _core(person) != ()
+    return _core(name[:LONGEST]) == _core(person[:LONGEST]) != ()
 
 
 @lru_cache(maxsize=4096)

@@ -79,6 +79,8 @@ _STEMS = (
 _HARMLESS: set[str] = set()
 """Words of mail that hold none of the stems."""
 _MOST_HARMLESS = 16_384
+_LONGEST_HARMLESS = 64
+"""Letters of one that is kept: else what is kept could be made as large as all mail."""
 _DEVICE = re.compile(
     r"(?:sent (?:from|via)|get outlook|(?:von meinem|gesendet (?:von|mit))|envoyé (?:de|depuis)"
     r"|enviado (?:desde|do)|inviato da"
@@ -206,7 +208,7 @@ def disclaims(words: Sequence[str]) -> bool:
     telling = {word for word in unknown if any(stem in word for stem in _STEMS)}
     if len(_HARMLESS) > _MOST_HARMLESS:
         _HARMLESS.clear()
-    _HARMLESS.update(unknown - telling)
+    _HARMLESS.update(word for word in unknown - telling if len(word) <= _LONGEST_HARMLESS)
     return bool(telling)
 
 

@@ -16,6 +16,8 @@ _PATTERN = bytes((0, 1, 2))
 """It stands every two hundred octets, more or less."""
 _BEGINNING = 24
 """Octets by which two pieces are told apart."""
+_LONGEST = 1024
+"""Octets of a piece that are taken: a text of few letters is one piece, which would take the place of all others."""
 
 
 def sample(text: str, key: bytes, most: int) -> str:
@@ -32,7 +34,8 @@ def sample(text: str, key: bytes, most: int) -> str:
     left = most
     for beginning in sorted(places):
         at = places[beginning]
-        begin, end = begins[at] + at * step, begins[at + 1] + at * step + step
+        begin = begins[at] + at * step
+        end = min(begins[at + 1] + at * step + step, begin + _LONGEST)
         taken.append((begin, min(end, begin + left)))
         left -= end - begin
         if left <= 0:

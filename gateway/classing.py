@@ -149,10 +149,13 @@ class Classing:
         """What paces the message; None where there is room, which is held until its outcome is known."""
         clusters, customer, holder = self.pipeline.clusters, facts.customer.id, new_id()
         most, amount = allowance(start, facts.now.timestamp() - placed.since), len(self.counted)
+        # However old it is, those on their way at once are no more than make it bulk.
+        most = min(most, facts.customer.bulk.observed.day or most)
+        self._paced = customer, placed.cluster, holder
         others = await clusters.hold(customer, placed.cluster, holder, self.counted, most)
         if others is None:
-            self._paced = customer, placed.cluster, holder
             return None
+        self._paced = None
         evidence = f"cluster {placed.cluster}: {most} recipients per 10 minutes, {others} reached, {amount} more asked"
         reply = replies.SLOW_START.reply
         text = f"{reply.text}: {most} recipients per 10 minutes at present"

@@ -255,6 +255,17 @@ async def test_many_recipients_are_counted_within_three_per_cent(clusters: Form)
     assert all(figure == pytest.approx(20_000, rel=0.06) for figure in reach)
 
 
+async def test_one_message_may_have_as_many_recipients_as_a_policy_lets(clusters: Form) -> None:
+    everybody = [f"r{number}" for number in range(50_000)]
+    for fresh in "ab":
+        placed = await clusters.place("acme", made(*ADVERT), everybody, fresh=fresh)
+        assert placed.cluster == "a" and placed.reach.day == pytest.approx(50_000, rel=0.06)
+    assert await clusters.hold("acme", "a", "1", everybody, 50_000) is None
+    clusters.reached("acme", "a", everybody, "1")
+    await settled(clusters)
+    assert await clusters.hold("acme", "a", "2", ["another"], 50_000) == 50_000
+
+
 def test_no_two_ids_are_alike() -> None:
     assert len({new_id() for _ in range(100)}) == 100
 

@@ -118,7 +118,7 @@ end
 
 local function beside(recipients)
   local key = base .. '=beside'
-  call('PFADD', key, unpack(recipients))
+  for from = 1, #recipients, 1000 do call('PFADD', key, unpack(recipients, from, min(from + 999, #recipients))) end
   return key
 end
 
@@ -183,6 +183,8 @@ local function reached(id, recipients, holder)
     if holder ~= '' then
       call('ZREM', key, recipient .. holder)
       call('ZADD', key, now, recipient)
+    else -- who founded the cluster may stand there
+      call('ZADD', key, 'XX', now, recipient)
     end
   end
   if holder ~= '' then call('EXPIRE', key, PACED) end

@@ -81,8 +81,9 @@ class _Customer:
         """Feature -> times it was noted, times it alone would have made a message join."""
         self.slots = Generations[tuple[str, int, int], Sketch](8 * bounds.grown * len(WINDOWS))
         """(Cluster, window, slot) -> recipients."""
-        self.paced = Generations[str, OrderedDict[tuple[str, str], int]](8 * bounds.grown)
-        """Cluster -> recipient, and who holds it or "" for one that was reached -> when, in the order of that."""
+        self.paced = OrderedDict[str, OrderedDict[tuple[str, str], int]]()
+        """Cluster -> recipient, and who holds it or "" for one that was reached -> when, in the order of that. First
+        comes the cluster that was not touched for longest."""
 
 
 class MemoryClusters:
@@ -113,9 +114,20 @@ class MemoryClusters:
 
     def follow(self, customer: str, fingerprint: Fingerprint, placed: Placed) -> None:
         """Learn where others have placed a message: a cluster that is founded here for it has that one's id and age."""
-        settled = self._settle(self._customer(customer), fingerprint, placed.cluster, self._now())
-        if settled is not None and settled[0] == placed.cluster:
-            settled[1].since = round(placed.since * 1000)
+        index, since = self._customer(customer), round(placed.since * 1000)
+        settled = self._settle(index, fingerprint, placed.cluster, self._now())
+        if settled is None:
+            return
+        id, held = settled
+        if id != placed.cluster and since > held.since and not self.knows(customer, placed.cluster):
+            # Those others have forgotten it, and know it by another id since.
+            for each in (index.single, index.grown):
+                each.drop(id)
+            index.grown.put(placed.cluster, held)
+            _post(index.grown_postings, placed.cluster, fingerprint.features[:INDEXED])
+            id = placed.cluster
+        if id == placed.cluster:
+            held.since = since
 
     def knows(self, customer: str, cluster: str) -> bool:
         """Whether there is such a cluster here."""
@@ -173,9 +185,9 @@ class MemoryClusters:
     def let_go(self, customer: str, cluster: str, holder: str, recipients: Sequence[str]) -> None:
         """They were not reached."""
         index = self._customer(customer)
-        paced = _paced(index, cluster, self._now())
-        for each in reduced(recipients):
-            paced.pop((each, holder), None)
+        if paced := index.paced.get(cluster):
+            for each in reduced(recipients):
+                paced.pop((each, holder), None)
 
     def reached(self, customer: str, cluster: str, recipients: Sequence[str], holder: str = "") -> None:
         """Count them."""
@@ -184,18 +196,18 @@ class MemoryClusters:
         index, now = self._customer(customer), self._now()
         held = index.single.get(cluster)
         more = [(each, now) for each in reduced(recipients)]
-        if holder:
-            self.let_go(customer, cluster, holder, recipients)
+        if holder or cluster in index.paced:  # who founded the cluster may stand there, whom nobody holds
             paced = _paced(index, cluster, now)
             for each, _ in more:
-                paced.pop((each, ""), None)
-                paced[each, ""] = now
+                if paced.pop((each, holder), None) is not None or holder:
+                    paced.pop((each, ""), None)
+                    paced[each, ""] = now
         if held is not None:
             more += [(each, when) for each, when in held.few if when]
-            if len(more) <= FEW:
-                held.few = more
+            held.few = more if len(more) <= FEW else []
+            index.single.put(cluster, held)
+            if held.few:
                 return
-            held.few = []
         _sketch(index, cluster, more)
 
     async def grown(self, customer: str) -> list[Cluster]:
@@ -309,10 +321,13 @@ def _reach(index: _Customer, id: str, recipients: list[str], now: int) -> Reach:
 
 def _paced(index: _Customer, id: str, now: int) -> OrderedDict[tuple[str, str], int]:
     """Who is on the way or was reached lately."""
-    paced = index.paced.get(id) or OrderedDict()
-    while paced and next(iter(paced.values())) <= now - PACED * 1000:
+    over = now - PACED * 1000
+    while index.paced and next(reversed(next(iter(index.paced.values())).values()), over) <= over:
+        index.paced.popitem(last=False)
+    paced = index.paced.setdefault(id, OrderedDict())
+    index.paced.move_to_end(id)
+    while paced and next(iter(paced.values())) <= over:
         paced.popitem(last=False)
-    index.paced.put(id, paced)
     return paced
 
 

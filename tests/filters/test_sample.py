@@ -75,3 +75,10 @@ def test_a_text_in_which_no_pattern_stands_is_cut() -> None:
 def test_any_text_has_a_sample_within_the_bound(text: str, most: int) -> None:
     found = sample(text, KEY, most)
     assert found == text or len(found.encode()) <= most
+
+
+@pytest.mark.parametrize("letter", "abcdefghijklmnopqrstuvwxyz")
+def test_a_text_of_one_letter_does_not_take_the_place_of_all_others(letter: str) -> None:
+    """Found by a review: one piece of 17 KB displaced an advertisement of 40 KB under a fifth of all keys."""
+    padding = " ".join(letter * DRAW.randrange(1, 8) for _ in range(2_000))
+    assert shared(sample(LONG, KEY, 4 * MOST), sample(padding + " " + LONG, KEY, 4 * MOST)) > 0.4

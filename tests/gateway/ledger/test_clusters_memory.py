@@ -61,3 +61,16 @@ def test_one_to_one_mail_makes_no_sketches() -> None:
     assert len(index.slots) == 0 and len(index.single) <= 20
     clusters.reached("acme", "99", ["one more"])
     assert len(index.slots) == 3
+
+
+def test_who_was_reached_is_forgotten_when_the_ten_minutes_are_over() -> None:
+    now = 1e9
+    clusters = MemoryClusters(lambda: now)
+    for number in range(2000):
+        now += 1
+        letter = f"{number}"
+        put(clusters, "acme", tuple(range(100 * number, 100 * number + 30)), letter)
+        assert clusters.put_on_hold("acme", letter, "x", ["ann", "bob"], 20) is None
+        clusters.reached("acme", letter, ["ann"], "x")
+        clusters.let_go("acme", letter, "x", ["ann", "bob"])
+    assert len(clusters._customers["acme"].paced) == 600

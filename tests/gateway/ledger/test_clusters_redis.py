@@ -125,6 +125,25 @@ async def test_a_campaign_that_was_seen_is_the_same_one_while_redis_is_away(pati
         await world.close()
 
 
+async def test_a_campaign_that_redis_forgot_is_followed_under_its_new_id(patient: None) -> None:
+    with running() as server:
+        world = World(server)
+        ledger, here = clusters(world)
+        for fresh in "ab":
+            await here.place("acme", ADVERT, fresh=fresh)
+        await ledger._server.client.flushall()
+        world.now += 60
+        for fresh in "cd":
+            placed = await here.place("acme", ADVERT, fresh=fresh)
+        here.reached("acme", "c", ["ann"])
+        await here.close()
+        server.kill()
+        placed = await here.place("acme", ADVERT, ["bob"], fresh="e")
+        assert (placed.cluster, placed.since, placed.reach.day) == ("c", world.now, 2 + 1)
+        assert not ledger.healthy
+        await world.close()
+
+
 async def test_nobody_waits_longer_than_the_ledger_for_a_redis_that_hangs() -> None:
     with running() as server:
         world = World(server)
