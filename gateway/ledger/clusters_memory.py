@@ -73,9 +73,9 @@ class _Found:
 
 class _Customer:
     def __init__(self, bounds: Bounds) -> None:
-        self.single = Generations[str, _Held](bounds.single)
+        self._bounds = bounds
+        self.forget_single()
         self.grown = Generations[str, _Held](bounds.grown)
-        self.single_postings = Generations[int, tuple[str, ...]](bounds.postings)
         self.grown_postings = Generations[int, tuple[str, ...]](bounds.postings)
         self.common = Generations[int, tuple[int, int]](bounds.common)
         """Feature -> times it was noted, times it alone would have made a message join."""
@@ -84,6 +84,10 @@ class _Customer:
         self.paced = OrderedDict[str, OrderedDict[tuple[str, str], int]]()
         """Cluster -> recipient, and who holds it or "" for one that was reached -> when, in the order of that. First
         comes the cluster that was not touched for longest."""
+
+    def forget_single(self) -> None:
+        self.single = Generations[str, _Held](self._bounds.single)
+        self.single_postings = Generations[int, tuple[str, ...]](self._bounds.postings)
 
 
 class MemoryClusters:
@@ -128,6 +132,11 @@ class MemoryClusters:
             id = placed.cluster
         if id == placed.cluster:
             held.since = since
+
+    def forget_single(self) -> None:
+        """Forget the clusters of one message, of all customers."""
+        for each in self._customers.values():
+            each.forget_single()
 
     def knows(self, customer: str, cluster: str) -> bool:
         """Whether there is such a cluster here."""

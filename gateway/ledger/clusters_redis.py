@@ -3,7 +3,7 @@
 While Redis does not answer this process goes by what it has seen itself, and takes its reach times the number of
 processes, so that bulk is not let through for want of Redis. It therefore follows the clusters of several messages in
 its own memory too, under the same ids: what was labelled or observed stays so, and slow start goes on. One-to-one mail,
-which is most, is not followed, and costs nothing twice.
+which is most, is not followed, and costs nothing twice; what of it came while Redis was away is forgotten afterwards.
 """
 
 import asyncio
@@ -67,6 +67,8 @@ class RedisClusters:
         values = ", ".join(map(_lua, (likeness, tables, _SIZES, WINDOWS)))
         self._script = Script.of("clusters.lua", f"local likeness, bounds, sizes, windows = {values}\n")
         self._alone = MemoryClusters(clock, likeness, bounds)
+        self._founds = False
+        """Clusters of one message have been founded in `_alone`, for want of Redis."""
         self._telling: set[asyncio.Future[bytes | None]] = set()
 
     async def place(
@@ -78,8 +80,12 @@ class RedisClusters:
         features = _packing(len(fingerprint.features)).pack(*fingerprint.features)
         answer = await self._ask(customer, "place", fingerprint.all, fresh, reduced(recipients), features=features)
         if answer is None:
+            self._founds = True
             placed = self._alone.put(customer, fingerprint, recipients, fresh=fresh)
             return placed._replace(reach=self._of_all(customer, placed.cluster, placed.reach))
+        if self._founds:
+            self._founds = False
+            self._alone.forget_single()
         if not answer:
             return NOWHERE
         id, since, messages, *reach = answer

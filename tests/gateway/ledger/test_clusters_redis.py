@@ -101,7 +101,10 @@ async def test_without_redis_a_process_goes_by_its_own_mail_and_says_so_once() -
         assert len(world.alarms) == 1 and "each of 3 processes" in world.alarms[0]
         server.up()
         await ledger.keep()
+        await here.place("acme", ADVERT, fresh="e")
         assert (await here.place("acme", OTHER, fresh="d")).cluster == "d"
+        kept = here._alone._customers["acme"]
+        assert (len(kept.single), len(kept.single_postings), len(kept.grown)) == (0, 0, 1)
         await world.close()
 
 
