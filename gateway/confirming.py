@@ -52,6 +52,8 @@ class Confirming:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         """Customer -> its mail."""
         self._look = asyncio.Event()
+        self._looking = asyncio.Lock()
+        """Whoever looks meanwhile waits: what another has claimed is under way then."""
         self._alarmed: datetime | None = None
 
     def hurry(self) -> None:
@@ -73,13 +75,14 @@ class Confirming:
 
     async def look(self) -> None:
         """Begin with what is due now. Raises RegistryError."""
-        while len(self._under_way) < AT_ONCE:
-            room, busy = AT_ONCE - len(self._under_way), tuple(self._under_way)
-            claimed = await asyncio.to_thread(self._store.claim, self._clock(), LEASE, room, busy)
-            for mail in claimed:
-                self._under_way[mail.customer] = asyncio.create_task(self._one(mail), name="confirmation mail")
-            if not claimed:
-                break
+        async with self._looking:
+            while len(self._under_way) < AT_ONCE:
+                room, busy = AT_ONCE - len(self._under_way), tuple(self._under_way)
+                claimed = await asyncio.to_thread(self._store.claim, self._clock(), LEASE, room, busy)
+                for mail in claimed:
+                    self._under_way[mail.customer] = asyncio.create_task(self._one(mail), name="confirmation mail")
+                if not claimed:
+                    break
 
     async def idle(self) -> None:
         """Return when nothing is under way."""

@@ -62,6 +62,8 @@ class Webhooks:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         """Customer -> its delivery."""
         self._look = asyncio.Event()
+        self._looking = asyncio.Lock()
+        """Whoever looks meanwhile waits: what another has claimed is under way then."""
         self._counted: datetime | None = None
         self._alarmed: datetime | None = None
         self._unsaid = 0
@@ -81,14 +83,15 @@ class Webhooks:
 
     async def look(self) -> None:
         """Begin with what is due now. Raises RegistryError."""
-        while len(self._under_way) < AT_ONCE:
-            room, busy = AT_ONCE - len(self._under_way), tuple(self._under_way)
-            claimed = await asyncio.to_thread(self._outbox.claim, self._clock(), LEASE, room, busy)
-            for dispatch in claimed:
-                task = asyncio.create_task(self._deliver(dispatch), name=f"dispatch {dispatch.id}")
-                self._under_way[dispatch.customer] = task
-            if not claimed:
-                break
+        async with self._looking:
+            while len(self._under_way) < AT_ONCE:
+                room, busy = AT_ONCE - len(self._under_way), tuple(self._under_way)
+                claimed = await asyncio.to_thread(self._outbox.claim, self._clock(), LEASE, room, busy)
+                for dispatch in claimed:
+                    task = asyncio.create_task(self._deliver(dispatch), name=f"dispatch {dispatch.id}")
+                    self._under_way[dispatch.customer] = task
+                if not claimed:
+                    break
         now = self._clock()
         if self._counted is None or now - self._counted >= _COUNT_EVERY:
             self._counted = now

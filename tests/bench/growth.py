@@ -3,7 +3,8 @@
     python -m tests.bench.growth [--quick] [--only NAME,...] [--rows N] [--prepare]
 
     customers    customers of the gateway; connections are of all of them in turn, each sends 20 messages
-    rows         consents in the registry; class bulk, so that each recipient is looked up twice, drawn from all of them
+    rows         consents in the registry (`tests.bench.standings`); class bulk, so that each recipient is looked up twice,
+                 drawn from all of them
     history      records in the audit before
     sessions     connections at once
     recipients   of each message, MAIL and all RCPTs in one piece (PIPELINING)
@@ -38,7 +39,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench import gateways, grown, relays
+from tests.bench import gateways, grown, relays, standings
 from tests.bench.bench import ROOT, machine
 from tests.bench.measure import Case, Meter, Run, cpu_by_process, pss_mb
 from tests.bench.ratios import shown
@@ -77,7 +78,7 @@ DIMENSIONS = {
         "consents in the registry",
         (10_000, 1_000_000, 10_000_000, 50_000_000),
         lambda count: replace(BASE, kind="bulk", pool=count),
-        lambda chosen, count: gateways.registry(chosen.program, chosen.out, count),
+        lambda chosen, count: standings.registry(chosen.program, chosen.out, count),
     ),
     "history": Dimension(
         "records in the audit",
@@ -109,10 +110,14 @@ def options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="growth", description="What a message costs as one thing grows.")
     names = (*DIMENSIONS, *BESIDE)
-    parser.add_argument("--quick", action="store_true", help="fewer points and shorter: within three minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer points and shorter: within three minutes (or QUICK=1)"
+    )
     parser.add_argument("--only", default=",".join(names), help=f"of {','.join(names)}")
     parser.add_argument(
-        "--rows", type=int, help="consents at most (1,000,000; building 10,000,000 takes minutes, 7 GB)"
+        "--rows",
+        type=int,
+        help="consents at most (1,000,000, or ROWS=; 50,000,000 take 12 GB and a quarter of an hour to build, once)",
     )
     parser.add_argument("--runs", type=int, default=3, help="turns")
     parser.add_argument("--seconds", type=float, help="what a run is to take, about (2; quick 0.7)")
